@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * buf.h - bytes that grow at the end and are eaten at the front.
+ *
+ * A buf is born with a maximum and carries a sticky error: append a hundred times, check once. After a failed append
+ * it is unchanged and every later append fails too. Memory is malloc's and is owned by the buf. Threads: one at a time. */
+#ifndef BUF_H
+#define BUF_H
+#include <stdarg.h>
+#include "base.h"
+
+struct buf {
+        char  *p;               /* owned; the live bytes are p[start .. start+n)      */
+        size_t start, n, cap;
+        size_t max;             /* live bytes never pass this                         */
+        bool   failed;          /* sticky: the maximum was passed or memory ran out   */
+};
+#define BUF_INIT(max_bytes) { .max = (max_bytes) }
+
+void  buf_init(struct buf *b, size_t max_bytes);
+void  buf_done(struct buf *b);                          /* frees; the buf may be used again                         */
+void  buf_clear(struct buf *b);                         /* n = 0, error gone, memory kept                           */
+static inline str buf_str(const struct buf *b)          { return (str){ b->p ? b->p + b->start : "", b->n }; }
+int   buf_error(const struct buf *b);                   /* 0 or -RESOURCE_EXHAUSTED                                 */
+
+void  buf_add(struct buf *b, str s);
+void  buf_lit(struct buf *b, const char *z);
+void  buf_char(struct buf *b, char ch);
+void  buf_int(struct buf *b, int64_t v);                /* decimal                                                  */
+void  buf_uid(struct buf *b, uid id);
+void  buf_printf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
+void  buf_vprintf(struct buf *b, const char *fmt, va_list ap) PRINTF(2, 0);
+void  buf_u32(struct buf *b, uint32_t v);               /* big-endian                                               */
+void  buf_u64(struct buf *b, uint64_t v);
+
+/* Room for at least `want` more bytes, to be filled by the caller and then counted with buf_added(). NULL on failure. */
+char *buf_room(struct buf *b, size_t want);
+void  buf_added(struct buf *b, size_t n);
+void  buf_eat(struct buf *b, size_t n);                 /* drops n bytes from the front; O(1) amortised             */
+void  buf_trim(struct buf *b, size_t keep_cap);         /* gives memory back when more than keep_cap is held        */
+#endif
