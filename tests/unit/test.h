@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#undef fail                     /* ctx.h has its own; include this file first */
+#define cm_fail_msg(...)    do { print_error(__VA_ARGS__); print_error("\n"); _fail(__FILE__, __LINE__); } while (0)
 
 extern const struct CMUnitTest __start_tests[], __stop_tests[];
 
