@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * spec.h - JSON Schema (2020-12, as OpenAPI 3.1 has it) of messages. */
+#ifndef SPEC_H
+#define SPEC_H
+#include "json.h"
+
+/* Writes {"type":"object","properties":...} of one message; nested messages as {"$ref":"#/components/schemas/<name>"}. */
+void spec_schema(struct jw *w, const struct type *t);
+void spec_field(struct jw *w, const struct field *f);   /* the schema of one field, for parameters                  */
+/* Adds t and every message below it to `seen`, each once, across calls. */
+struct spec_seen { const struct type *v[512]; size_t n; };
+void spec_walk(struct spec_seen *seen, const struct type *t);
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * type.h - one table a message; JSON, query strings, SQL rows, checks and OpenAPI all come from it.
+ *
+ *     struct order_draft { struct item_list items; str note; };
+ *     MESSAGE(order_draft, "what a buyer wants to buy",
+ *             F_LIST(order_draft, 1, items, item, .min = 1, .max = 100, .doc = "..."),
+ *             F(order_draft, 2, note, .max = 500, .optional = true));
+ *
+ * Absence is the zero value: a str with p NULL, a zero uid, when, money or number, an empty list. A field that is not
+ * optional must be present on the way in and is always written on the way out; an optional one is left out when absent.
+ * Tables are const and shared by all threads. type_check() at start finds a member that no field covers. */
+#ifndef TYPE_H
+#define TYPE_H
+#include "arena.h"
+#include "base.h"
+
+enum kind { K_BOOL, K_I32, K_I64, K_F64, K_STR, K_BYTES, K_UID, K_WHEN, K_MONEY, K_MSG, K_LIST };
+
+struct type;
+struct format {                                         /* a named rule for text, as OpenAPI's `format` or `pattern` */
+        const char *name;                               /* "email"                                                  */
+        bool      (*is_valid)(str s);
+        const char *pattern;                            /* ECMA 262, for OpenAPI; NULL: the name says it            */
+        const char *say;                                /* "must be an e-mail address"                              */
+};
+extern const struct format format_email, format_url, format_slug, format_currency, format_country;   /* check.c */
+
+struct field {
+        const char *name;
+        uint16_t    tag, offset, size, align;           /* tag: protobuf number, unique in the message              */
+        enum kind   kind;
+        const struct type *of;                          /* K_MSG: the message; K_LIST: the element                  */
+        const char *const *names;                       /* K_I32 spelled as words on the wire, NULL-terminated; word 0 is the zero value */
+        int64_t     min, max;                           /* numbers: value (both 0: free); str: code points; list: elements. A str or list with max 0 has the default maximum */
+        bool        optional;
+        bool        secret;                             /* never logged, never in an answer                         */
+        const struct format *format;
+        const char *doc;                                /* a sentence for OpenAPI                                   */
+        const char *example;                            /* JSON text for OpenAPI                                    */
+};
+struct type {
+        const char *name, *doc;
+        size_t      size, align;
+        const struct field *fields;
+        size_t      n;
+        const struct field *scalar;                     /* an element type like uid_type: lists of plain values     */
+};
+enum { STR_MAX_DEFAULT = 1000, LIST_MAX_DEFAULT = 1000, DEPTH_MAX = 32 };
+
+#define KIND_OF(x) _Generic((x), bool: K_BOOL, int32_t: K_I32, unsigned: K_I32, int64_t: K_I64, double: K_F64, \
+                            str: K_STR, bytes: K_BYTES, uid: K_UID, when: K_WHEN, money: K_MONEY, default: K_MSG)
+#define M_(T, m)  (((struct T *)0)->m)
+#define F_(T, tag_, m, ...) \
+        { .name = #m, .tag = (tag_), .offset = offsetof(struct T, m), .size = sizeof M_(T, m), \
+          .align = _Alignof(__typeof__(M_(T, m))), __VA_ARGS__ }
+#define F(T, tag, m, ...)          F_(T, tag, m, .kind = KIND_OF(M_(T, m)), __VA_ARGS__)
+#define F_MSG(T, tag, m, E, ...)   F_(T, tag, m, .kind = K_MSG,  .of = &E##_type, __VA_ARGS__)
+#define F_LIST(T, tag, m, E, ...)  F_(T, tag, m, .kind = K_LIST, .of = &E##_type, __VA_ARGS__)
+#define MESSAGE(T, doc_, ...) \
+        static const struct field T##_fields[] = { __VA_ARGS__ }; \
+        const struct type T##_type = { #T, (doc_), sizeof(struct T), _Alignof(struct T), T##_fields, COUNT(T##_fields), NULL }
+
+struct nothing { char none; };
+extern const struct type nothing_type;                  /* no fields: an empty object in, 204 out                   */
+extern const struct type str_type, uid_type, i64_type;  /* elements for lists of plain values                       */
+struct str_list { str *v; size_t n; };
+struct uid_list { uid *v; size_t n; };
+struct i64_list { int64_t *v; size_t n; };
+struct any_list { char *v; size_t n; };                 /* how every X_list lies in memory                          */
+
+const struct field *type_field(const struct type *t, str name);  /* NULL: none                                      */
+bool field_is_absent(const struct field *f, const void *msg);
+int  field_word(const struct field *f, str word);                /* index in names, or -NOT_FOUND                   */
+/* Every byte of the struct is a field or its padding, tags and names are unique, defaults make sense; the whole tree below.
+ *   returns  0, or -INTERNAL with a sentence in err (256 bytes) */
+int  type_check(const struct type *t, char err[256]);
+/* A deep copy into `a`: texts, lists and all. -RESOURCE_EXHAUSTED when the arena is full. */
+int  msg_copy(struct arena *a, const struct type *t, const void *from, void *to);
+#endif
