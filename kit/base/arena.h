@@ -31,7 +31,7 @@ char  *arena_z(struct arena *a, str s);                 /* the same as a C strin
 str    arena_printf(struct arena *a, const char *fmt, ...) PRINTF(2, 3);
 str    arena_vprintf(struct arena *a, const char *fmt, va_list ap) PRINTF(2, 0);
 
-/* For tests of every module: the n-th allocation from now on (of any arena or buf of this thread) fails; 0 ends it. */
+/* For tests of every module: the n-th allocation from now on (of any arena, buf or map of this thread) fails; 0 ends it. */
 void   alloc_fail_after(long n);
 bool   alloc_should_fail(void);
 #endif

@@ -12,15 +12,17 @@
 
 struct digest { uint8_t b[32]; };
 
-void   crypto_start(void);                              /* once, before threads; ends the process when no entropy   */
+void   crypto_start(void);                              /* before threads; again does nothing; no entropy: abort()  */
 struct digest sha256(str data);
 struct digest sha256_parts(const str *parts, size_t n); /* each part preceded by its length, so parts cannot run together */
 struct digest hmac_sha256(str key, str data);
 bool   digest_eq(const void *a, const void *b, size_t n);        /* constant time                                   */
 void   random_bytes(void *out, size_t n);
 uint32_t random_below(uint32_t bound);
-uint64_t hash_quick(str data);                          /* SipHash under this process's key; for tables only        */
-/* A box only the holder of the 32-byte key opens; the nonce is inside. -INVALID_ARGUMENT when it was tampered with. */
+uint64_t siphash13(const uint8_t key[16], str data);    /* SipHash-1-3 (Aumasson and Bernstein 2012, fewer rounds)  */
+uint64_t hash_quick(str data);                          /* siphash13 under this process's key; for tables only      */
+/* A box only the holder of the 32-byte key opens; the nonce is inside. *out is in the arena.
+ *   returns  -INVALID_ARGUMENT when it was tampered with, -RESOURCE_EXHAUSTED when the arena is full */
 int    box_seal(struct arena *a, const uint8_t key[32], str plain, str *out);
 int    box_open(struct arena *a, const uint8_t key[32], str box, str *out);
 

@@ -4,7 +4,8 @@
  * log.h - one event, one line, to standard error: JSON for machines, aligned text for people.
  *
  * Libraries never log failures of a request; the edge that ends it logs once. A line is written with one write(2), so
- * lines of threads never mix. Values are escaped; secrets must not be passed. Threads: safe anywhere. */
+ * lines of threads never mix. Values are escaped; secrets must not be passed. The settings are the process's: INFO, human, no colour,
+ * standard error until log_setup(). Threads: safe anywhere. */
 #ifndef LOG_H
 #define LOG_H
 #include "base.h"
@@ -14,6 +15,7 @@ enum log_format { LOG_HUMAN, LOG_JSON };
 
 void log_setup(enum level least, enum log_format format, bool colour, int fd);
 bool log_is_on(enum level level);
+enum level code_level(int code);                        /* codes.def: at which the edge that ends a request logs it */
 
 struct log_field { const char *name; enum { LOG_STR, LOG_INT, LOG_UID, LOG_MS } kind; str s; int64_t i; uid id; };
 #define L_STR(name_, s_)  { .name = (name_), .kind = LOG_STR, .s = (s_) }

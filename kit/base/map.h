@@ -12,13 +12,14 @@
 struct map;
 enum map_full { MAP_REFUSES, MAP_EVICTS };              /* when max is reached */
 
-struct map *map_new(size_t max, enum map_full full, void (*drop)(void *value));   /* drop may be NULL               */
+struct map *map_new(size_t max, enum map_full full, void (*drop)(void *value));   /* drop may be NULL; never NULL   */
 struct map *map_free(struct map *m);                    /* takes NULL, returns NULL; drops every value              */
 size_t map_count(const struct map *m);
 void  *map_get(struct map *m, str key);                 /* NULL when absent; refreshes its age                      */
-/* Puts or replaces (the old value is dropped). -RESOURCE_EXHAUSTED when full and refusing; -ALREADY_EXISTS never.  */
+/* Puts or replaces (an old value that is another is dropped). -RESOURCE_EXHAUSTED when full and refusing or out of memory:
+ * the map is then unchanged and `value` still the caller's. */
 int    map_put(struct map *m, str key, void *value);
 void  *map_take(struct map *m, str key);                /* removes without dropping; NULL when absent               */
-void   map_each(struct map *m, void (*fn)(str key, void *value, void *arg), void *arg);   /* fn must not change the map */
+void   map_each(struct map *m, void (*fn)(str key, void *value, void *arg), void *arg);   /* oldest first; fn must not change the map */
 static inline str uid_key(const uid *id)                { return (str){ (const char *)id->b, 16 }; }
 #endif

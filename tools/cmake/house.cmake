@@ -26,13 +26,13 @@ function(hardening flag)
   endif()
 endfunction()
 
-add_compile_options(-Wall -Wextra -Wvla -Wshadow=local -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wimplicit-fallthrough
+add_compile_options(-Wall -Wextra -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wimplicit-fallthrough
                     -Wno-missing-field-initializers -fno-strict-aliasing -fno-omit-frame-pointer)
 add_compile_definitions(_GNU_SOURCE)
 if(SOUK_WERROR)
   add_compile_options(-Werror)
 endif()
-foreach(flag -fstack-protector-strong -fstack-clash-protection -fcf-protection=full -fno-delete-null-pointer-checks -ftrivial-auto-var-init=zero)
+foreach(flag -Wshadow=local -fstack-protector-strong -fstack-clash-protection -fcf-protection=full -fno-delete-null-pointer-checks -ftrivial-auto-var-init=zero)
   hardening(${flag})
 endforeach()
 if(SOUK_SANITIZE)
@@ -71,6 +71,7 @@ endif()
 file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/version.h CONTENT "#define SOUK_VERSION \"@SOUK_VERSION@\"\n" @ONLY)
 include_directories(${CMAKE_BINARY_DIR}/generated)
 
+enable_testing()                                        # here, not in tests(): inside a function it would be forgotten at its end
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 
@@ -149,7 +150,6 @@ function(tests)
     endforeach()
     return()
   endif()
-  enable_testing()
   pkg_check_modules(cmocka IMPORTED_TARGET cmocka)
   if(NOT cmocka_FOUND)
     message(STATUS "no cmocka: the tests are left out (tools/setup test installs it)")
