@@ -36,6 +36,7 @@ struct field {
         int64_t     min, max;                           /* numbers: value (both 0: free); str: code points; list: elements. A str or list with max 0 has the default maximum */
         bool        optional;
         bool        secret;                             /* never logged, never in an answer                         */
+        bool        internal;                           /* of the program alone: not on the wire, not in queries, forms or docs; SQL sees it */
         const struct format *format;
         const char *doc;                                /* a sentence for OpenAPI                                   */
         const char *example;                            /* JSON text for OpenAPI                                    */

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * op.h - typed operations and the tables that bind them to the world: the heart of the vocabulary.
+ *
+ * An operation is an ordinary function `int order_place(struct ctx *c, const struct order_draft *in, struct order *out)`. It does not know
+ * whether REST, an event, a timer, another service or a test called it. The tables are const data; routing, decoding, checks,
+ * authorisation, deadlines, metrics, OpenAPI and docs come from them.
+ *
+ * How an operation is called, whatever the way in:
+ *     edge makes a ctx -> in is decoded and checked -> op runs on the fiber -> out is encoded, or the fault is told -> arena goes */
+#ifndef OP_H
+#define OP_H
+#include "batch.h"
+#include "ctx.h"
+#include "db.h"
+#include "http.h"
+#include "migrate.h"
+#include "outbox.h"
+#include "type.h"
+
+struct op {
+        const char *name;                               /* "order_place"                                            */
+        const struct type *in, *out;
+        int (*run)(struct ctx *c, const void *in, void *out);           /* one caller ...                           */
+        batch_fn batch;                                 /* ... or many: exactly one of the two is set               */
+        struct op_slot *slot;                           /* which service it belongs to; filled once at start        */
+};
+struct op_slot { int service, batcher; };               /* numbered from 1; 0: not registered                       */
+
+/* CONTRACT, in a service's header: what others may call, in this process or (later) over the wire. */
+#define CONTRACT(fn, In, Out) \
+        extern const struct op fn##_op; \
+        static inline int fn##_call(struct ctx *c, const struct In *in, struct Out *out) { return call_(c, &fn##_op, in, out); }
+/* OP, in a service's source: makes a typed function callable from any table; a wrong type does not compile. */
+#define OP(fn, In, Out) \
+        static int fn##_run(struct ctx *c, const void *in, void *out) { return fn(c, (const struct In *)in, (struct Out *)out); } \
+        static struct op_slot fn##_slot; \
+        const struct op fn##_op = { #fn, &In##_type, &Out##_type, fn##_run, NULL, &fn##_slot }
+/* BATCHED: int fn(struct ctx *c, struct batch *b) runs for many callers in one transaction; fn_in(v) and fn_out(v) are typed. Stands before fn. */
+#define BATCHED(fn, In, Out) \
+        static inline const struct In *fn##_in(const struct call *v) { return v->in; } \
+        static inline struct Out *fn##_out(const struct call *v) { return v->out; } \
+        static int fn(struct ctx *c, struct batch *b); \
+        static struct op_slot fn##_slot; \
+        const struct op fn##_op = { #fn, &In##_type, &Out##_type, NULL, fn, &fn##_slot }
+
+/* Runs op in the service it belongs to, for c: a child ctx with the same arena, deadline, trace and caller; its fault becomes c's.
+ * A batched op gathers callers of this worker. Asserts that c has no open transaction. Waits.
+ *   returns  what the op returned; -UNAVAILABLE when its service does not run here */
+int call_(struct ctx *c, const struct op *op, const void *in, void *out) MUST_USE;
+/* Nothing is shared by accident: with SOUK_LOOPBACK=wire each call's messages go through JSON and back. */
+void call_through_wire(bool on);
+
+/* ---- who may ------------------------------------------------------------------------------------------------------ */
+enum who { WHO_UNSAID, ANYONE, USER, VENDORS, STAFF, ADMIN };   /* each includes those after it; a route that leaves it unsaid stops the program */
+
+/* ---- tables --------------------------------------------------------------------------------------------------------- */
+struct exchange;
+struct paging;
+struct route {
+        enum method method; const char *path;           /* "/v1/orders/{id}": {name} is a member of the op's `in`   */
+        const struct op *op;
+        void (*raw)(struct ctx *c, struct exchange *x); /* instead of op: the rare handler that needs HTTP itself   */
+        enum who who; const char *scope;                /* "orders:write": the token must have it as well           */
+        bool idempotent;                                /* needs Idempotency-Key; the first answer is kept 24 h in the effect's transaction */
+        bool keyed;                                     /* needs Idempotency-Key, and the op makes it part of the resource's id itself */
+        int status;                                     /* 0: 200, or 204 when out is nothing; 201 adds Location    */
+        const char *location;                           /* "/v1/orders/{id}": from members of `out`                 */
+        const struct paging *page;                      /* sorts and cursor of a list                               */
+        int timeout_ms;                                 /* 0: 10 s                                                  */
+        int body_max;                                   /* 0: 1 MiB                                                 */
+        const char *cache_control;                      /* NULL: no-store                                           */
+        const char *doc;                                /* one sentence; OpenAPI's summary                          */
+        const char *const *slugs;                       /* refusals worth documenting, NULL-terminated: "out_of_stock" */
+};
+struct consumer_row { const struct event *event; const struct op *op; int retries, backoff_ms; };      /* op: batched, in = the event's message, out = nothing */
+struct job      { const char *name; const struct op *op; int every_ms; };       /* in = out = nothing; on one replica at a time */
+struct slug     { const char *name; int http; const char *doc; };               /* for docs/ERRORS.md */
+
+#define ROUTE(m, p, fn, ...)  { .method = (m), .path = (p), .op = &fn##_op, __VA_ARGS__ }
+#define GET(p, fn, ...)       ROUTE(GET,    p, fn, __VA_ARGS__)
+#define POST(p, fn, ...)      ROUTE(POST,   p, fn, __VA_ARGS__)
+#define PUT(p, fn, ...)       ROUTE(PUT,    p, fn, __VA_ARGS__)
+#define PATCH(p, fn, ...)     ROUTE(PATCH,  p, fn, __VA_ARGS__)
+#define DELETE(p, fn, ...)    ROUTE(DELETE, p, fn, __VA_ARGS__)
+#define ON(e, fn, ...)        { .event = &(e), .op = &fn##_op, __VA_ARGS__ }
+#define EVERY(ms, n, fn)      { .name = (n), .op = &fn##_op, .every_ms = (ms) }
+#define ROUTES(...)    .routes    = (const struct route[])        { __VA_ARGS__, { 0 } }
+#define CALLS(...)     .calls     = (const struct op *const[])    { __VA_ARGS__, NULL }
+#define CONSUMES(...)  .consumers = (const struct consumer_row[]) { __VA_ARGS__, { 0 } }
+#define JOBS(...)      .jobs      = (const struct job[])          { __VA_ARGS__, { 0 } }
+#define EMITS(...)     .emits     = (const struct event *const[]) { __VA_ARGS__, NULL }
+#define SLUGS(...)     .slugs     = (const struct slug[])         { __VA_ARGS__, { 0 } }
+
+struct service {
+        const char *name, *doc;
+        bool        has_db;
+        const struct route *routes;
+        const struct op *const *calls;                  /* what its contract header offers                          */
+        const struct consumer_row *consumers;
+        const struct job *jobs;
+        const struct event *const *emits;
+        const struct slug *slugs;
+        const struct migration *migrations;
+        const struct query *const *queries;             /* <name>_queries of sql2h                                  */
+        const struct setting *settings;                 /* its part of the configuration (config.h)                 */
+        /* Long-lived state, one a worker, zeroed before start; reached with unit_state(c). start may wait; all may be NULL. */
+        size_t      state_bytes;
+        int         (*start)(struct ctx *c, void *state);
+        void        (*stop)(struct ctx *c, void *state);
+};
+void *unit_state(struct ctx *c);                        /* of the service this ctx runs in, on this worker          */
+const struct service *unit_service(const struct ctx *c);
+#endif

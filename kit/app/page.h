@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * page.h - lists a page at a time: sorts declared in a table, opaque signed cursors that survive inserts.
+ *
+ *     struct product_filter { str q; ...; PAGE_MEMBERS; };            MESSAGE(product_filter, "...", ..., PAGE_FIELDS(product_filter, 20));
+ *     static const struct paging products_paging = PAGING(product_filter, product,
+ *             { "-created_at", &products_newest_query, "id" },          the first is the default
+ *             { "price",       &products_cheapest_query, "price" });
+ *     struct product_filter f = *in;
+ *     TRY(page_query(c, &products_paging, &f, &out->items, &out->next));
+ *
+ * A statement gets :take (limit + 1), :after_id (absent on the first page) and :after_int or :after_text, the sort member of the last row seen.
+ * A cursor names its sort and the position, signed (HMAC-SHA-256) with the program's key; with another sort or changed it is a 400. */
+#ifndef PAGE_H
+#define PAGE_H
+#include "db.h"
+
+#define PAGE_MEMBERS  int32_t limit; str cursor, sort; int32_t take; int64_t after_int; str after_text; uid after_id
+#define PAGE_FIELDS(T, tag) \
+        F(T, (tag),     limit,  .optional = true, .min = 1, .max = 100, .doc = "how many at most; 20 unless said"), \
+        F(T, (tag) + 1, cursor, .optional = true, .max = 300, .doc = "the `next` of the page before"), \
+        F(T, (tag) + 2, sort,   .optional = true, .max = 40, .doc = "the order"), \
+        F(T, (tag) + 3, take,   .internal = true, .optional = true), F(T, (tag) + 4, after_int, .internal = true, .optional = true), \
+        F(T, (tag) + 5, after_text, .internal = true, .optional = true), F(T, (tag) + 6, after_id, .internal = true, .optional = true)
+
+struct sort   { const char *name; const struct query *query; const char *key; };        /* key: a member of the row: int64, money (its minor), when, str or id */
+struct paging { const struct type *filter, *row; const struct sort *sorts; size_t limit_at; };   /* sorts end with name NULL; limit_at: offset of PAGE_MEMBERS */
+#define PAGING(Filter, Row, ...) { &Filter##_type, &Row##_type, (const struct sort[]){ __VA_ARGS__, { 0 } }, offsetof(struct Filter, limit) }
+
+/* Waits. items: struct Row_list *; next: the cursor of the page after, p NULL on the last.
+ *   returns  0, -INVALID_ARGUMENT naming `cursor` or `sort`, or what the statement returned */
+int page_query(struct ctx *c, const struct paging *p, void *filter, void *items, str *next);
+void page_key(const uint8_t key[32]);                   /* once at start                                            */
+#endif

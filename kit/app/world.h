@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * world.h - services in a test: scratch databases, one worker, no sockets; the clock may be faked.
+ *
+ *     WORLD(w, &catalog_service, &inventory_service, &orders_service);
+ *     CHECK_OK(order_place_call(as(w, "alice"), &draft, &order));
+ *     CHECK_FAILS(w, FAILED_PRECONDITION, "out_of_stock", order_place_call(as(w, "bob"), &draft, &order));
+ *     settle(w);
+ *
+ * Runs inside run_main. Databases come from SOUK_TEST_DATABASE_URL and are dropped at the end. */
+#ifndef WORLD_H
+#define WORLD_H
+#include "kit.h"
+
+struct world;
+struct world *world_open(struct ctx *c, const struct service *const *services);      /* NULL-terminated; ends the test on failure. Waits. */
+void world_close(struct world **w);
+#define WORLD(name, c, ...) struct world *name __attribute__((cleanup(world_close))) = \
+        world_open(c, (const struct service *const[]){ __VA_ARGS__, NULL })
+/* A fresh request's ctx for a named person: the id is made from the name; "admin", "staff", "vendor" have that role, "service" is a service, others are customers.
+ * "alice#key1" also sets the idempotency key. All scopes. Deadline 10 s. Lives until the world closes. */
+struct ctx *as(struct world *w, const char *who);
+uid  who_id(const char *who);
+struct ctx *last(struct world *w);                      /* the ctx as() made last: its fault                        */
+int64_t rows(struct world *w, const char *service, const char *from_where);     /* select count(*) from ...         */
+int64_t number(struct world *w, const char *service, const char *sql);          /* one number                       */
+int  execute(struct world *w, const char *service, const char *sql);
+int64_t events(struct world *w, const char *service, const char *topic);        /* emitted so far                   */
+void settle(struct world *w);                           /* everything committed is relayed and applied or parked    */
+void run_job(struct world *w, const char *service, const char *job);            /* a job's operation, now           */
+/* A request through routing, auth, decoding and encoding, without a socket: status and body. caller as in as(). */
+struct http_answer { int status; str body; struct headers headers; };
+struct http_answer http(struct world *w, const char *who, enum method m, const char *target, const char *body);
+#endif
