@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * batch.c - see batch.h.
+ *
+ * A waiter lies on its caller's stack: queued until the runner takes it, then running until the runner has written its verdict. One
+ * runner fiber lives while calls wait; it takes all that came meanwhile (up to max), runs them, wakes them, and ends when none is left.
+ *
+ *     QUEUED --runner takes it--> RUNNING --batch over--> DONE (woken)
+ *        `----- deadline, cancelled: unlinks itself and leaves                                                             */
+#include <stdlib.h>
+#include "batch.h"
+#include "clock.h"
+#include "fiber.h"
+#include "list.h"
+
+/* ---- running one batch --------------------------------------------------------------------------------------- */
+
+struct run {                    /* what all runs of one batch share                               */
+        struct ctx *c;
+        batch_fn    fn;
+        int       (*before)(struct ctx *c, struct call *v, size_t n, void *arg);
+        void       *arg;
+        size_t      runs;
+};
+
+bool batch_is_nobodys_fault(int code)
+{
+        return code == -UNAVAILABLE || code == -DEADLINE_EXCEEDED || code == -CANCELLED || code == -RESOURCE_EXHAUSTED;
+}
+
+static int run_once(struct run *r, struct call *v, size_t n, bool again, bool *ran)
+{
+        arena_reset(r->c->arena);
+        fault_clear(r->c);
+        *ran = false;
+        if (r->before)
+                TRY(r->before(r->c, v, n, r->arg));
+        for (size_t i = 0; i < n; i++) {
+                v[i].verdict = 0;
+                fault_clear(v[i].c);
+        }
+        *ran = true;
+        r->runs++;
+        return r->fn(r->c, &(struct batch){ .v = v, .n = n, .again = again });
+}
+
+static void all_get(const struct run *r, struct call *v, size_t n, int code)
+{
+        for (size_t i = 0; i < n; i++) {
+                v[i].verdict = code;
+                fault_copy(v[i].c, r->c);
+        }
+}
+
+/* `again` as for run_once. Depth: log2 of the batch. */
+static void run_range(struct run *r, struct call *v, size_t n, bool again)
+{
+        bool ran;
+        int code = run_once(r, v, n, again, &ran);
+
+        if (code >= 0)
+                return;
+        if (ran && !again && !batch_is_nobodys_fault(code))
+                code = run_once(r, v, n, true, &ran);
+        if (code >= 0)
+                return;
+        if (!ran || n == 1 || batch_is_nobodys_fault(code)) {
+                all_get(r, v, n, code);
+                return;
+        }
+        run_range(r, v, n / 2, true);
+        run_range(r, v + n / 2, n - n / 2, true);
+}
+
+size_t batch_run(struct ctx *c, batch_fn fn, struct call *v, size_t n,
+                 int (*before)(struct ctx *c, struct call *v, size_t n, void *arg), void *arg)
+{
+        struct run r = { c, fn, before, arg, 0 };
+
+        if (n > 0)
+                run_range(&r, v, n, false);
+        return r.runs;
+}
+
+/* ---- gathering ----------------------------------------------------------------------------------------------- */
+
+struct batcher {
+        struct batcher_options o;
+        struct ctx   c;                 /* of the running batch                                   */
+        struct ctx   model;
+        struct link  queue;             /* of struct waiter, first come first                     */
+        struct call *calls;             /* of the running batch                                   */
+        struct waiter **waiters;        /* the same order                                         */
+        bool         is_running;        /* the runner fiber lives                                 */
+        struct batch_stats stats;
+};
+
+struct waiter {
+        struct link   link;
+        struct call   call;
+        struct fiber *fiber;
+        enum { QUEUED, RUNNING, DONE } state;
+};
+
+struct batcher *batcher_open(const struct ctx *model, const struct batcher_options *o)
+{
+        struct batcher *b = calloc(1, sizeof *b);
+        assert(b && "no memory for a batcher");
+
+        b->o = *o;
+        if (!b->o.max)
+                b->o.max = 512;
+        if (!b->o.waiting_max)
+                b->o.waiting_max = 8192;
+        if (!b->o.timeout_ms)
+                b->o.timeout_ms = SECONDS(5);
+        if (!b->o.arena_max)
+                b->o.arena_max = (size_t)8 << 20;
+        b->model = (struct ctx){ .arena = arena_new(b->o.arena_max), .op = o->name, .caller = model->caller,
+                                 .unit = model->unit, .pg = model->pg };
+        b->calls = calloc(b->o.max, sizeof *b->calls);
+        b->waiters = calloc(b->o.max, sizeof *b->waiters);
+        assert(b->calls && b->waiters && "no memory for a batcher");
+        list_init(&b->queue);
+        b->stats.name = o->name;
+        return b;
+}
+
+void batcher_close(struct batcher **pb)
+{
+        struct batcher *b = pb ? take(pb) : NULL;
+
+        if (!b)
+                return;
+        assert(!b->is_running && list_is_empty(&b->queue));
+        arena_free(b->model.arena);
+        free(b->calls);
+        free(b->waiters);
+        free(b);
+}
+
+static size_t gather(struct batcher *b)
+{
+        size_t n = 0;
+
+        for (struct link *l; n < b->o.max && (l = list_pop(&b->queue)); n++) {
+                struct waiter *w = CONTAINER(l, struct waiter, link);
+                w->state = RUNNING;
+                b->waiters[n] = w;
+                b->calls[n] = w->call;
+        }
+        b->stats.waiting -= n;
+        return n;
+}
+
+static void runner(void *arg)
+{
+        struct batcher *b = arg;
+
+        for (size_t n; (n = gather(b)) > 0;) {
+                b->c = b->model;
+                b->c.deadline_us = deadline_in(b->o.timeout_ms);
+                b->c.trace = b->calls[0].c->trace;
+                b->stats.batches++;
+                b->stats.calls += n;
+                b->stats.largest = MAX(b->stats.largest, n);
+                b->stats.reruns += batch_run(&b->c, b->o.fn, b->calls, n, NULL, NULL) - 1;
+                assert(!b->c.tx && "a batch left its transaction open");
+                for (size_t i = 0; i < n; i++) {
+                        b->waiters[i]->call.verdict = b->calls[i].verdict;
+                        b->waiters[i]->state = DONE;
+                        fiber_wake(b->waiters[i]->fiber);
+                }
+        }
+        b->is_running = false;
+}
+
+/* Waits for w's end, or leaves the queue. Parks on a copy of c: a deadline that passes after the call began to run must not write
+ * over the story that the function tells c. */
+static int wait_for(struct ctx *c, struct batcher *b, struct waiter *w)
+{
+        struct ctx mine = *c;
+
+        fault_clear(&mine);
+        while (w->state == QUEUED) {
+                int code = fiber_park(&mine, "batch_call");
+                if (code < 0 && w->state == QUEUED) {
+                        link_remove(&w->link);
+                        b->stats.waiting--;
+                        fault_copy(c, &mine);
+                        return code;
+                }
+        }
+        while (w->state == RUNNING)
+                fiber_park_firmly("batch_call, running");
+        return w->call.verdict;
+}
+
+int batch_call(struct ctx *c, struct batcher *b, const void *in, void *out)
+{
+        struct waiter w = { .call = { .c = c, .in = in, .out = out }, .fiber = fiber_self() };
+
+        assert(w.fiber && "batch_call waits: call it from a fiber");
+        assert(!c->tx && "no batched call inside an open transaction: it could wait for itself");
+        if (b->stats.waiting >= b->o.waiting_max) {
+                int code = fail(c, RESOURCE_EXHAUSTED, "busy", "%zu callers of %s wait already", b->stats.waiting, b->o.name);
+                c->fault.retry_after_ms = SECONDS(1);
+                return code;
+        }
+        if (!b->is_running) {
+                if (fiber_start(b->o.name, runner, b) < 0)
+                        return fail(c, RESOURCE_EXHAUSTED, "busy", "no fiber for %s", b->o.name);
+                b->is_running = true;
+        }
+        list_push(&b->queue, &w.link);
+        b->stats.waiting++;
+        return wait_for(c, b, &w);
+}
+
+struct batch_stats batch_stats(const struct batcher *b)
+{
+        return b->stats;
+}
