@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * inventory.h - what inventory promises to others: stock held for an order, all lines or none.
+ *
+ * A hold belongs to an attempt of an order (1, 2, ...: a refused order may be tried again under its id). Only orders decides its fate: it
+ * is committed by order.confirmed, released by order.rejected, and by nothing else, however long it has run out. */
+#ifndef INVENTORY_H
+#define INVENTORY_H
+#include "item.h"
+
+struct hold_request { uid order_id; int32_t attempt; struct item_list items; };
+struct hold         { uid order_id; when expires_at; };
+struct receipt      { uid product_id; int32_t quantity; };      /* into the default warehouse */
+DECLARE_LIST(receipt);
+struct delivery_note { struct receipt_list receipts; };
+
+extern const struct type hold_request_type, hold_type, receipt_type, delivery_note_type;
+extern const struct event stock_changed;
+extern const struct service inventory_service;
+
+/* Idempotent for the same attempt and items. out_of_stock; hold_differs: the attempt holds other items; attempt_is_over: a later one holds. Batched. */
+CONTRACT(inventory_hold,    hold_request, hold)
+CONTRACT(inventory_receive, delivery_note, nothing)     /* goods that came in; a movement each                        */
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * orders.h - what orders says and promises: it alone decides whether an order stands.
+ *
+ * order.confirmed commits holds and captures authorisations; order.rejected undoes both, of that attempt and earlier ones. */
+#ifndef ORDERS_H
+#define ORDERS_H
+#include "item.h"
+
+enum order_state { ORDER_CONFIRMED, ORDER_REJECTED, ORDER_EXPIRED };
+/* confirmed  stands, has an invoice number, never changes back
+ * rejected   a tombstone of an attempt that was refused after it held something; a later attempt may still be confirmed
+ * expired    a tombstone for good: its hold ran out before anybody confirmed it */
+
+struct order_ref     { uid id; };
+struct order_line    { uid product_id; str name; int32_t quantity; money price, total; int32_t vat_bp; };
+DECLARE_LIST(order_line);
+struct order_change  { int32_t state; when at; str note; };                     /* one entry of its history */
+DECLARE_LIST(order_change);
+struct order         { uid id, buyer; int32_t state; str invoice_number; money total; when placed_at; struct order_line_list items; struct order_change_list history; };
+
+struct order_confirmation { uid id, buyer; int32_t attempt; str invoice_number; money total; when placed_at; struct order_line_list items; };
+struct order_rejection    { uid id; int32_t attempt; str reason; };             /* "payment_declined", "expired" ... */
+
+struct abandonment   { uid id; int32_t attempt; str reason; };                  /* reason "expired" is for good */
+struct fate          { int32_t state; int32_t attempt; };                       /* of enum order_state */
+
+extern const struct type order_ref_type, order_line_type, order_type, order_confirmation_type, order_rejection_type, abandonment_type, fate_type;
+extern const struct event order_confirmed, order_rejected;
+extern const struct service orders_service;
+
+/* Asks that an attempt be given up: writes a tombstone unless the order is confirmed. The answer is final for that attempt. Says order.rejected
+ * (again, when asked again). Batched. */
+CONTRACT(order_abandon, abandonment, fate)
+#endif

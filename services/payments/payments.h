@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * payments.h - what payments promises to others: money authorised for an order, captured when it is confirmed.
+ *
+ * An authorisation belongs to an attempt of an order, as a hold does. order.confirmed captures it, order.rejected voids it; one whose
+ * order never came is voided after orders has been asked. The number of a card is never stored: its last four digits are. */
+#ifndef PAYMENTS_H
+#define PAYMENTS_H
+#include "kit.h"
+
+struct charge        { uid order_id, buyer; int32_t attempt; money amount; str card; };   /* card: digits; absent: the test provider's card that always pays */
+struct authorisation { uid order_id; int32_t attempt; money amount; str card_last4; };
+struct attempt_ref   { uid order_id; int32_t attempt; };
+
+extern const struct type charge_type, authorisation_type, attempt_ref_type;
+extern const struct event payment_captured, payment_declined;
+extern const struct service payments_service;
+
+/* Idempotent for the same attempt and amount. payment_declined (402), payment_timed_out (the provider has not answered; it will be voided). */
+CONTRACT(payment_authorise, charge, authorisation)
+CONTRACT(payment_void,      attempt_ref, nothing)       /* this and earlier attempts; nothing to void is no failure     */
+#endif
