@@ -6,7 +6,7 @@
  * Never a floating point: an amount is an integer of the currency's smallest unit, and every sum is checked. Pure. */
 #include "digits.h"
 
-/* The current alphabetic codes that have a minor unit (so not metals, XDR, XTS, XXX), sorted; the fourth character is the number
+/* The current alphabetic codes that have a minor unit (so no metals, no units of account, no test codes), sorted; the fourth character is the number
  * of decimals. As it stands in 2026: with XAD, XCG (for ANG) and ZWG (for ZWL), without BGN. */
 static const char currencies[][4] = {
         "AED2", "AFN2", "ALL2", "AMD2", "AOA2", "ARS2", "AUD2", "AWG2", "AZN2", "BAM2", "BBD2", "BDT2", "BHD3", "BIF0", "BMD2",
