@@ -23,8 +23,9 @@
  *
  * Errors: the statement's deadline is the ctx's; -DEADLINE_EXCEEDED, -CANCELLED (the connection stays whole: the answer is
  * read later, the statement cancelled at the server), -UNAVAILABLE no database (Retry-After), -ABORTED deadlock or serialization,
- * -ALREADY_EXISTS unique violation, -FAILED_PRECONDITION foreign key or check, -INVALID_ARGUMENT data the server refused, -INTERNAL else. The fault's slug is the constraint's name for
- * violations (a literal of the program's life), else "database". Threads: one fiber. */
+ * -ALREADY_EXISTS unique violation, -FAILED_PRECONDITION foreign key or check, -INVALID_ARGUMENT data the server refused,
+ * -INTERNAL else. The fault's slug is the constraint's name for violations (a literal of the program's life), else "database".
+ * Threads: one fiber. */
 #ifndef DB_H
 #define DB_H
 #include "ctx.h"

@@ -125,6 +125,13 @@ function(service name)
   add_library(${name} STATIC ${sources} ${out}/${name}_sql.c ${out}/${name}_sql.h)
   target_include_directories(${name} PRIVATE ${out} PUBLIC ${CMAKE_SOURCE_DIR}/services)
   target_link_libraries(${name} PUBLIC app)
+  # Contracts call each other both ways (orders asks inventory, inventory asks orders), so each archive names the others.
+  get_property(others GLOBAL PROPERTY SOUK_SERVICES)
+  foreach(other ${others})
+    target_link_libraries(${name} PUBLIC ${other})
+    target_link_libraries(${other} PUBLIC ${name})
+  endforeach()
+  set_property(GLOBAL APPEND PROPERTY SOUK_SERVICES ${name})
 endfunction()
 
 function(program name source)
