@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Souk authors
  *
- * digits.h - writing decimal numbers fast; private to kit/base.
+ * digits.h - writing decimal numbers fast; for the kit, not for services.
  *
  * Two digits a step from a table of pairs: times, amounts and log lines are written for every request. Pure. */
 #ifndef DIGITS_H

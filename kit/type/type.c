@@ -75,7 +75,7 @@ struct chain { const struct type *t; const struct chain *up; };     /* where we 
 
 static int lie(char err[256], const struct type *t, const struct field *f, const char *what)
 {
-        snprintf(err, 256, "%s%s%s: %s", t->name, f ? "." : "", f ? f->name : "", what);
+        snprintf(err, 256, "%.80s%s%.80s: %.80s", t->name, f ? "." : "", f ? f->name : "", what);
         return -INTERNAL;
 }
 
