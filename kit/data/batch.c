@@ -16,71 +16,52 @@
 
 /* ---- running one batch --------------------------------------------------------------------------------------- */
 
-struct run {                    /* what all runs of one batch share                               */
-        struct ctx *c;
-        batch_fn    fn;
-        int       (*before)(struct ctx *c, struct call *v, size_t n, void *arg);
-        void       *arg;
-        size_t      runs;
-};
-
 bool batch_is_nobodys_fault(int code)
 {
         return code == -UNAVAILABLE || code == -DEADLINE_EXCEEDED || code == -CANCELLED || code == -RESOURCE_EXHAUSTED;
 }
 
-static int run_once(struct run *r, struct call *v, size_t n, bool again, bool *ran)
+static int run_once(struct ctx *c, batch_fn fn, struct batch b, size_t *runs)
 {
-        arena_reset(r->c->arena);
-        fault_clear(r->c);
-        *ran = false;
-        if (r->before)
-                TRY(r->before(r->c, v, n, r->arg));
-        for (size_t i = 0; i < n; i++) {
-                v[i].verdict = 0;
-                fault_clear(v[i].c);
+        arena_reset(c->arena);
+        fault_clear(c);
+        EACH_CALL(v, &b) {
+                v->verdict = 0;
+                fault_clear(v->c);
         }
-        *ran = true;
-        r->runs++;
-        return r->fn(r->c, &(struct batch){ .v = v, .n = n, .again = again });
+        ++*runs;
+        return fn(c, &b);
 }
 
-static void all_get(const struct run *r, struct call *v, size_t n, int code)
+/* Depth: log2 of the batch. */
+static void run_range(struct ctx *c, batch_fn fn, struct batch b, size_t *runs)
 {
-        for (size_t i = 0; i < n; i++) {
-                v[i].verdict = code;
-                fault_copy(v[i].c, r->c);
+        int code = run_once(c, fn, b, runs);
+
+        if (code < 0 && !b.again && !batch_is_nobodys_fault(code)) {
+                b.again = true;
+                code = run_once(c, fn, b, runs);
         }
-}
-
-/* `again` as for run_once. Depth: log2 of the batch. */
-static void run_range(struct run *r, struct call *v, size_t n, bool again)
-{
-        bool ran;
-        int code = run_once(r, v, n, again, &ran);
-
         if (code >= 0)
                 return;
-        if (ran && !again && !batch_is_nobodys_fault(code))
-                code = run_once(r, v, n, true, &ran);
-        if (code >= 0)
-                return;
-        if (!ran || n == 1 || batch_is_nobodys_fault(code)) {
-                all_get(r, v, n, code);
+        if (b.n == 1 || batch_is_nobodys_fault(code)) {
+                EACH_CALL(v, &b) {
+                        v->verdict = code;
+                        fault_copy(v->c, c);
+                }
                 return;
         }
-        run_range(r, v, n / 2, true);
-        run_range(r, v + n / 2, n - n / 2, true);
+        run_range(c, fn, (struct batch){ .v = b.v, .n = b.n / 2, .again = true }, runs);
+        run_range(c, fn, (struct batch){ .v = b.v + b.n / 2, .n = b.n - b.n / 2, .again = true }, runs);
 }
 
-size_t batch_run(struct ctx *c, batch_fn fn, struct call *v, size_t n,
-                 int (*before)(struct ctx *c, struct call *v, size_t n, void *arg), void *arg)
+size_t batch_run(struct ctx *c, batch_fn fn, struct call *v, size_t n)
 {
-        struct run r = { c, fn, before, arg, 0 };
+        size_t runs = 0;
 
         if (n > 0)
-                run_range(&r, v, n, false);
-        return r.runs;
+                run_range(c, fn, (struct batch){ .v = v, .n = n }, &runs);
+        return runs;
 }
 
 /* ---- gathering ----------------------------------------------------------------------------------------------- */
@@ -165,7 +146,7 @@ static void runner(void *arg)
                 b->stats.batches++;
                 b->stats.calls += n;
                 b->stats.largest = MAX(b->stats.largest, n);
-                b->stats.reruns += batch_run(&b->c, b->o.fn, b->calls, n, NULL, NULL) - 1;
+                b->stats.reruns += batch_run(&b->c, b->o.fn, b->calls, n) - 1;
                 assert(!b->c.tx && "a batch left its transaction open");
                 for (size_t i = 0; i < n; i++) {
                         b->waiters[i]->call.verdict = b->calls[i].verdict;

@@ -26,12 +26,9 @@ typedef int (*batch_fn)(struct ctx *c, struct batch *b);
 #define EACH_CALL(v_, b) for (struct call *v_ = (b)->v; v_ < (b)->v + (b)->n; v_++)
 
 /* Runs fn over calls as the picture says, in order. c: the batch's own context; its arena is reset and its fault cleared for each run. Waits.
- *   before   told of each run's range first (a consumer sets its rider there); a negative code keeps fn from running and is
- *            given to the range. May be NULL
  *   after    each call's verdict is final: 0, its own, or the code of its last run (the fault is copied to call->c)
  *   returns  runs of fn */
-size_t batch_run(struct ctx *c, batch_fn fn, struct call *v, size_t n,
-                 int (*before)(struct ctx *c, struct call *v, size_t n, void *arg), void *arg);
+size_t batch_run(struct ctx *c, batch_fn fn, struct call *v, size_t n);
 bool batch_is_nobodys_fault(int code);                  /* one of the four codes above                              */
 
 struct batcher;

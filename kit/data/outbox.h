@@ -3,15 +3,22 @@
  *
  * outbox.h - events that happen exactly when their change commits, and are applied exactly once.
  *
- *   emit() ---> outbox row of the same transaction (one row a transaction, all its events packed; JSON lines)
- *               relay: reads forward below pg_snapshot_xmin, so a slow commit is never skipped; woken by commits of this process, at most every
- *               20 ms, polling each 500 ms as a safety net
- *                 ---> bus: local (queues to the consumers of this process) | Kafka later
- *                        ---> consumer: a batch of events in one transaction that also moves its position (consumer, source, tx, id, index);
- *                             the update guards itself against a repeat or a gap
+ *   emit() ---> outbox row of the same transaction: all its events packed, JSON lines {"topic","key","at","trace"?,"data"}
+ *                relay: one leader a source reads forward below pg_snapshot_xmin, so a slow commit is never skipped; woken by commits of this
+ *                process, at most every 20 ms, polling each 500 ms as a safety net
+ *                  ---> bus: local (bounded queues to the consumers of this process; the relay waits for the slowest) | Kafka later
+ *                         ---> consumer: a run of events of one topic in one transaction that also moves its position (consumer, source, tx, id,
+ *                              index); the move guards itself against a repeat, so an effect happens once whatever is delivered twice
  *
- * A failing event is retried with backoff, then parked with its error, and later events with its key behind it; replay applies parked events of a key
- * in order. Threads: emit in any transaction; relays and consumers run on one worker. */
+ * What becomes of a failure of a consumer's function:
+ *     nobody's fault (batch.h)    the batch is tried again for ever, backing off to 5 s, smaller each time; nothing is parked
+ *     one event's                 halving isolates it; those before it stand, it is retried alone with backoff, then parked with its error.
+ *                                 Later events with its key are parked behind it, in order, until parked_replay() has applied them all
+ *     a negative verdict          the same: the transaction is given up at tx_commit() (a consumer's verdicts are final by then)
+ * More than 10,000 parked events of one consumer are an outage, not poison: it then retries instead of parking.
+ *
+ * Positions are places in the outbox of one database cluster: after restoring a source from a dump they must be set anew.
+ * Threads: emit in any transaction; relays and consumers run on one worker. */
 #ifndef OUTBOX_H
 #define OUTBOX_H
 #include "batch.h"
@@ -19,7 +26,8 @@
 
 struct event { const char *topic; const struct type *of; const char *key_field; const char *doc; };   /* "order.confirmed", &order_type, "id" */
 
-/* Adds to the transaction's events; written at commit. Encodes now: msg may go. returns 0, or the sticky error */
+/* Adds to the transaction's events; written at commit. Encodes now: msg may go.
+ *   returns  0, or the transaction's sticky error; -RESOURCE_EXHAUSTED over 16 MiB of events in one transaction (slug "outbox_full") */
 int  emit(struct db *tx, const struct event *e, const void *msg) MUST_USE;
 
 struct place { int64_t tx, id; int32_t index; };        /* where an event stands in its source's outbox             */
@@ -29,7 +37,8 @@ struct subscription {                                   /* one consumer of one s
         const char *const *topics;                      /* NULL-terminated                                          */
         const struct event *const *events;              /* the same order                                           */
         struct ctx  model;                              /* unit and pg of the consuming service                     */
-        batch_fn    fn;                                 /* runs a batch of one topic in one transaction (exactly one TX) */
+        batch_fn    fn;                                 /* in: the event's message, out: NULL. Exactly one TX, or none: then the
+                                                           position moves after it, and a crash between repeats it */
         size_t      max;                                /* events a batch; 512                                      */
         int         retries, backoff_ms;                /* 8, 250 (doubling to 30 s)                                */
 };
@@ -41,15 +50,18 @@ void bus_subscribe(struct bus *b, const struct subscription *s);                
 int  bus_start(struct ctx *c, struct bus *b);           /* starts the fibers on this loop. Waits (reads positions)  */
 void bus_stop(struct ctx *c, struct bus *b);            /* finishes running batches. Waits.                         */
 void bus_close(struct bus **b);
-/* Waits until everything committed before the call is applied or parked. returns 0, -DEADLINE_EXCEEDED. For tests and drains. */
+/* Waits until everything committed before the call, and what its consumers then emitted, is applied or parked. For tests and drains.
+ *   returns  0, -DEADLINE_EXCEEDED, what db says */
 int  bus_settle(struct ctx *c, struct bus *b);
-void bus_wake(const char *source);                      /* after a commit with events: from any thread              */
+/* After a commit with events: wakes the relay of `source`. From any thread; harmless when none runs here. */
+void bus_wake(const char *source);
 
 struct parked { int64_t no; str consumer, source, topic, key, payload, error; int32_t attempts; when at; };
 DECLARE_LIST(parked);
 extern const struct type parked_type;
 int  parked_list(struct ctx *c, struct parked_list *out);                       /* of c's database, oldest first, at most 1,000. Waits */
-/* Applies the parked events of one key in order; stops at the first that fails again. Waits. returns events applied */
+/* Applies the parked events of one key in order; stops at the first that fails again (its attempts and error are renewed). Waits.
+ *   returns  events applied; -NOT_FOUND no such consumer here (slug "no_such_consumer"), what db says */
 int  parked_replay(struct ctx *c, struct bus *b, str consumer, str key);
 
 struct consumer_stats { const char *consumer, *source; uint64_t events, batches, retries, parked; int64_t lag_us; size_t queued; };

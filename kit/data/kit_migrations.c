@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * kit_migrations.c - the tables every service's database has: the outbox, positions of consumers, parked events.
+ *
+ * A transaction's number (xid8) is kept as int8: it counts up from 3 and reaches 2^63 after 29,000 years at ten million a second.
+ * One row of the outbox is one transaction's events; id numbers the rows of a transaction too large for one. */
+#include "migrate.h"
+
+const struct migration kit_migrations[] = {
+        { 1, "events",
+          "create table souk_outbox (\n"
+          "  tx int8 not null default pg_current_xact_id()::text::int8,\n"
+          "  id int8 not null,\n"
+          "  at timestamptz not null default now(),\n"
+          "  payload bytea not null,\n"
+          "  primary key (tx, id));\n"
+          /* packed rows are read once: pglz would cost more than it saves */
+          "alter table souk_outbox alter payload set storage external;\n"
+          "create table souk_position (\n"
+          "  consumer text not null,\n"
+          "  source text not null,\n"
+          "  tx int8 not null,\n"
+          "  id int8 not null,\n"
+          "  index int4 not null,\n"
+          "  primary key (consumer, source)) with (fillfactor = 10);\n"
+          "create table souk_parked (\n"
+          "  no int8 generated always as identity primary key,\n"
+          "  consumer text not null,\n"
+          "  source text not null,\n"
+          "  topic text not null,\n"
+          "  key text not null,\n"
+          "  payload text not null,\n"
+          "  error text not null,\n"
+          "  attempts int4 not null,\n"
+          "  at timestamptz not null default now());\n"
+          "create index souk_parked_key on souk_parked (consumer, key, no);\n" },
+        { 0 },
+};
