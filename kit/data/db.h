@@ -11,10 +11,21 @@
  *     -- order_seen:  order_ref                   int order_seen(struct db *, const struct order_ref *);                    returns rows affected
  *     and for every statement in a transaction    int order_seen_later(struct db *tx, const struct order_ref *);            queued, see below
  *
- * :field names a member of `in`; :rows.quantity of a list member is an array of that column, for unnest(); a list or message
- * member alone is its JSON (jsonb); :caller is the caller's id, :now the clock's instant. Optional absent members are NULL. Columns go to members of
- * `out` by name, money from <name>_minor and <name>_cur, lists and messages from json; checked when the program starts (db_check).
- * Parameters and rows travel in binary.
+ * A statement ends with ; and `in` may be `nothing` (then NULL is passed). Parameters, by kind of member:
+ *
+ *     :id             boolean, int4, int8, float8, text, bytea, uuid, timestamptz; a word of .names travels as its number (int4) ...
+ *     :status.word    ... and so as the word itself (text)
+ *     :total.minor    int8, and :total.cur text: money has no form of its own
+ *     :ship_to.city   a member of a message member
+ *     :items          a message or a list of messages as JSON (jsonb); a list of plain values as an array (= any(:ids))
+ *     :rows.quantity  one member of each element, as an array for unnest(); .word, .minor, .cur and messages (jsonb[]) too
+ *     :caller :now :caller_roles      the caller's id (NULL when nobody), the clock's instant, the set of enum role as int4
+ *
+ * Optional absent members are NULL. Columns go to members of `out` by name: numbers (range checked; a number or a word for
+ * .names), text, json as text; money from <name>_minor and <name>_cur; lists and messages from json, lists of plain values
+ * from arrays too. NULL is absent. Members without a column become absent, except when `in` and `out` are the same struct. What does not fit
+ * stops the program when it starts (db_check): a column without a member, a plain required member without a column (unless in
+ * and out are one type), kinds that differ. Parameters and rows travel in binary. Planner: see pg.h.
  *
  *     TX(tx, c);                                  begins lazily: nothing is sent yet
  *     TRY(stock_lock(tx, &want, &stock));         sends BEGIN and this, waits for the rows
@@ -44,7 +55,10 @@ struct query {                                          /* what sql2h makes of a
         const struct type *in, *out;                    /* out NULL: no rows                                        */
         enum rows   rows;
         const char *const *params;                      /* path of each: "id", "rows.quantity", "total.minor", ":caller", ":now"; NULL-terminated */
-        struct query_plan *plan;                        /* filled once by db_check(): offsets and types; shared     */
+        struct query_plan *plan;                        /* one a query, static, all zero at first                   */
+};
+struct query_plan {                                     /* filled at first use or by db_check(); shared by all threads; db's own business */
+        struct plan *_Atomic made;
 };
 /* What the typed functions call. out: struct Out *, struct Out_list * for ROWS_MANY, NULL for none; rows lie in the ctx's arena.
  * Waits. returns rows (>= 0), or as above */
@@ -68,4 +82,7 @@ struct rider {
 struct ctx *db_ctx(struct db *d);
 struct db_stats { uint64_t statements, transactions, failures, round_trips; };   /* of this thread, for budget tests */
 struct db_stats db_stats(void);
+/* Each statement used so far, of all threads since the start. Later ones have no time of their own. Threads: any. */
+struct query_stats { const char *name; uint64_t runs, failures, us; };
+void query_stats_each(void (*fn)(const struct query_stats *s, void *arg), void *arg);
 #endif
