@@ -120,7 +120,8 @@ static char *put_year(char *p, int64_t year)
 size_t when_format(when t, char out[32])
 {
         int64_t seconds = floor_div(t.us, US_A_SECOND), days = floor_div(seconds, S_A_DAY);
-        unsigned us = (unsigned)(t.us - seconds * US_A_SECOND), s = (unsigned)(seconds - days * S_A_DAY);
+        int64_t rest = t.us % US_A_SECOND;
+        unsigned us = (unsigned)(rest < 0 ? rest + US_A_SECOND : rest), s = (unsigned)(seconds - days * S_A_DAY);
         struct date date = date_of(days);
         char *p = put_year(out, date.year);
         memcpy(p, "-00-00T00:00:00", 15);

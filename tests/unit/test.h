@@ -19,9 +19,14 @@
 
 extern const struct CMUnitTest __start_tests[], __stop_tests[];
 
+#ifdef __clang__
+#define IN_ORDER                /* as it does anyway */
+#else
+#define IN_ORDER            __attribute__((no_reorder))
+#endif
 #define TEST(name_) \
         static void name_(void **state_); \
-        static const struct CMUnitTest name_##_test __attribute__((section("tests"), used, aligned(8))) = \
+        static const struct CMUnitTest name_##_test IN_ORDER __attribute__((section("tests"), used, aligned(8))) = \
                 { #name_, name_, NULL, NULL, NULL }; \
         static void name_(void **state_ __attribute__((unused)))
 
