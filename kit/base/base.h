@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/param.h>          /* MIN and MAX: libuv brings them too */
 
 typedef struct { const char *p; size_t n; } str;        /* borrowed bytes, not NUL-terminated; p NULL: absent       */
 typedef struct { uint8_t b[16]; } uid;                  /* UUID (RFC 9562), big-endian; all zero: absent            */
@@ -24,8 +25,6 @@ typedef struct { const uint8_t *p; size_t n; } bytes;   /* borrowed binary data;
 #define STR_ARG(s)          (int)(s).n, (s).p ? (s).p : ""
 #define COUNT(a)            (sizeof(a) / sizeof((a)[0]))
 #define DECLARE_LIST(T)     struct T##_list { struct T *v; size_t n; }
-#define MIN(a, b)           ((a) < (b) ? (a) : (b))
-#define MAX(a, b)           ((a) > (b) ? (a) : (b))
 #define MILLIS(n)           (n)                         /* every duration is int milliseconds */
 #define SECONDS(n)          ((n) * 1000)
 #define MINUTES(n)          (SECONDS(60) * (n))

@@ -22,20 +22,25 @@ struct fiber;
 struct loop;
 enum { FIBERS_MAX = 100000 };                           /* of a loop                                                */
 
-/* Starts fn(arg) soon on this loop. `name` is a literal, or lives as long as the fiber.
+/* Starts fn(arg) soon on this loop. `name` is a literal, or lives as long as the program (the watchdog may read it late).
  *   returns  0, -RESOURCE_EXHAUSTED (FIBERS_MAX, or no memory for a stack) */
 int  fiber_start(const char *name, void (*fn)(void *arg), void *arg);
 struct fiber *fiber_self(void);                         /* NULL outside any                                         */
-void fiber_rename(const char *name);                    /* of the running fiber: what it works on now; /debug/fibers shows it */
+void fiber_rename(const char *name);                    /* of the running fiber: what it works on now; as long-lived as its first */
+void fiber_stacks(size_t bytes);                        /* before the loops start: else 64 KiB, 256 KiB under sanitizers */
 
-/* Sleeps until fiber_wake(), c's deadline or cancellation. A wake that came since the last park returns at once.
+/* Sleeps until fiber_wake(), c's deadline or cancellation. A wake that came since the last park returns at once; so a wake may
+ * be meant for an earlier wait: call it in a loop around the condition that is waited for.
+ *   c        NULL: no deadline
  *   where    a literal for /debug/fibers: "chan_recv"
  *   returns  0 woken, -DEADLINE_EXCEEDED, -CANCELLED. Both failures are also told to c's fault. Waits. */
 int  fiber_park(struct ctx *c, const char *where);
 /* The same without deadline or cancellation, for waits that must see their end (a commit in flight). Waits. */
 void fiber_park_firmly(const char *where);
 void fiber_wake(struct fiber *f);                       /* from f's own loop; harmless when f is not parked         */
-int  fiber_wake_from_anywhere(struct fiber *f, struct loop *home);   /* from any thread; f must not end before it runs */
+/* From any thread. Never fails and may be repeated. The caller holds what keeps f from ending meanwhile (the lock under which f
+ * learns that it was served). */
+void fiber_wake_from_anywhere(struct fiber *f, struct loop *home);
 void fiber_cancel(struct fiber *f);                     /* its present and all later parks return -CANCELLED        */
 bool fiber_is_cancelled(void);                          /* of the running fiber                                     */
 void fiber_yield(void);                                 /* lets every ready fiber run first. Waits.                 */

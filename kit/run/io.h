@@ -28,8 +28,9 @@ void sock_end(struct sock *s);                          /* no more writes (shutd
 void sock_abort(struct sock *s);                        /* from any fiber of the loop: pending and later reads and writes fail */
 const char *sock_peer(const struct sock *s);            /* "127.0.0.1" or "unix"                                    */
 
-/* Waits until fd (of a library, nonblocking) can be read (1), written (2) or either (3). One waiter an fd a watch.
- *   returns  a set of 1 and 2, -DEADLINE_EXCEEDED, -CANCELLED */
+/* Waits until fd (of a library, nonblocking) can be read (1), written (2) or either (3). One waiter for each of the two, one
+ * watch an fd; close the watch before the library closes the fd.
+ *   returns  a set of 1 and 2, -DEADLINE_EXCEEDED, -CANCELLED, -UNAVAILABLE (not a descriptor that can be waited for) */
 struct fd_watch;
 struct fd_watch *fd_watch_open(int fd);
 void fd_watch_close(struct fd_watch **w);
