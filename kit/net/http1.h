@@ -42,7 +42,7 @@ ptrdiff_t http1_response(struct arena *a, const struct http1_limits *limits, enu
                          struct http1_head *out, const char **why);
 
 /* The body. struct http1_body b; http1_body_start(&b, &head, limits); then, while bytes come: */
-struct http1_body { uint8_t state; bool chunked, to_the_end, done; int64_t left; size_t total, max, line; };
+struct http1_body { uint8_t state, digits; bool chunked, to_the_end, done; int64_t left; size_t total, max, line; };
 void http1_body_start(struct http1_body *b, const struct http1_head *head, const struct http1_limits *limits);
 /* Finds the next piece of body in `in`.
  *   piece    bytes of body inside `in`; may be empty while chunk heads are read
