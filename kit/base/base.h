@@ -4,7 +4,8 @@
  * base.h - the small words everything else is written in.
  *
  * Values that are passed by copy (str, uid, when, money), the canonical codes, and the few macros of this code base.
- * Pure: no I/O, no allocation, no state. Threads: everything here is safe anywhere. */
+ * Pure: no I/O, no allocation, no state, but for uid_v7(), which draws random bytes and remembers this thread's last id.
+ * Threads: everything here is safe anywhere. */
 #ifndef BASE_H
 #define BASE_H
 #include <assert.h>
@@ -74,20 +75,23 @@ str  str_split(str *rest, char sep);
 static inline bool uid_eq(uid a, uid b)                 { return !memcmp(a.b, b.b, 16); }
 static inline bool uid_is_zero(uid a)                   { return uid_eq(a, (uid){ { 0 } }); }
 static inline int  uid_cmp(uid a, uid b)                { return memcmp(a.b, b.b, 16); }
-uid  uid_v7(when now);                                  /* version 7: milliseconds, then 74 random bits that rise within a millisecond of a thread */
+uid  uid_v7(when now);                                  /* version 7: milliseconds, then 74 random bits; strictly rising within a thread, whatever `now` says */
 int  uid_parse(str s, uid *out);                        /* 36 characters, either case; -INVALID_ARGUMENT            */
 void uid_format(uid id, char out[37]);                  /* lower case, NUL-terminated                               */
 when uid_time(uid id);                                  /* version 7: its time; else 0                              */
 
 /* ---- when: instants, RFC 3339 ----------------------------------------------------------------------------------- */
-int  when_parse(str s, when *out);                      /* any offset, up to 6 decimals, leap second folded; -INVALID_ARGUMENT, -OUT_OF_RANGE */
+/* Any offset, up to 6 decimals; a leap second is folded into the second after it.
+ *   returns  -INVALID_ARGUMENT  not of the grammar, or no such date or time (2026-02-30)
+ *            -OUT_OF_RANGE      the offset leads out of the years 0000 to 9999 */
+int  when_parse(str s, when *out);
 size_t when_format(when t, char out[32]);               /* 2026-11-24T08:09:27.123456Z, zero microseconds left out; NUL-terminated; its length */
 int  when_year(when t);                                 /* of the Gregorian calendar, in UTC                        */
 
 /* ---- money: ISO 4217 --------------------------------------------------------------------------------------------- */
-bool money_is_currency(str code);                       /* a current ISO 4217 code                                  */
+bool money_is_currency(str code);                       /* a current ISO 4217 code that has a minor unit: not XAU, XXX */
 int  money_decimals(const char cur[4]);                 /* 2; JPY 0; KWD 3; -1 unknown                              */
-/* a + b; -INVALID_ARGUMENT when currencies differ, -OUT_OF_RANGE on overflow. An absent a takes b's currency. */
+/* a + b; -INVALID_ARGUMENT when currencies differ, -OUT_OF_RANGE on overflow. An absent one takes the other's currency. */
 int  money_add(money a, money b, money *out);
 int  money_times(money a, int64_t n, money *out);       /* -OUT_OF_RANGE on overflow                                */
 int  money_parse(str decimal, const char cur[4], money *out);   /* "19.99"; too many decimals: -INVALID_ARGUMENT    */

@@ -79,20 +79,33 @@ static void put_escape(struct line *l, uint8_t ch)
         }
 }
 
+static bool needs_care(uint8_t ch) { return ch < 0x20 || ch >= 0x7f || ch == '"' || ch == '\\'; }
+
+/* How many of the first `most` bytes stand for themselves. */
+static size_t plain_run(str s, size_t most)
+{
+        size_t n = 0;
+        while (n < MIN(s.n, most) && !needs_care((uint8_t)s.p[n])) n++;
+        return n;
+}
+
 /* As a JSON string without its quotes; wrong UTF-8 becomes U+FFFD, what is over VALUE_MAX an ellipsis. C1 controls are escaped
  * too: some terminals obey them. */
 static void put_escaped(struct line *l, str s)
 {
         size_t limit = MIN(l->n + VALUE_MAX, sizeof l->p - TAIL);
         while (s.n) {
-                size_t n = utf8_sequence(s);
-                uint8_t ch = (uint8_t)s.p[0], next = n == 2 ? (uint8_t)s.p[1] : 0;
-                if (l->n + 8 > limit) {
+                size_t left = limit - MIN(limit, l->n), run = plain_run(s, left), n = utf8_sequence(str_cut(s, run, s.n));
+                put(l, (str){ s.p, run });
+                s = str_cut(s, run, s.n);
+                if (!s.n) return;
+                if (left - run < 8) {
                         put_z(l, "\u2026");
                         return;
                 }
+                uint8_t ch = (uint8_t)s.p[0], next = n == 2 ? (uint8_t)s.p[1] : 0;
                 if (n == 0) put_z(l, "\ufffd");
-                else if (ch < 0x20 || ch == '"' || ch == '\\' || ch == 0x7f) put_escape(l, ch);
+                else if (n == 1) put_escape(l, ch);
                 else if (ch == 0xc2 && next < 0xa0) put_escape(l, next);
                 else put(l, (str){ s.p, n });
                 s = str_cut(s, MAX(n, 1u), s.n);

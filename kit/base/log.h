@@ -4,8 +4,9 @@
  * log.h - one event, one line, to standard error: JSON for machines, aligned text for people.
  *
  * Libraries never log failures of a request; the edge that ends it logs once. A line is written with one write(2), so
- * lines of threads never mix. Values are escaped; secrets must not be passed. The settings are the process's: INFO, human, no colour,
- * standard error until log_setup(). Threads: safe anywhere. */
+ * lines of threads never mix; it is at most PIPE_BUF bytes (long values are cut), and lost when it cannot be written.
+ * Values are escaped; secrets must not be passed. The settings are the process's: INFO, human, no colour, standard error
+ * until log_setup(). Threads: safe anywhere. */
 #ifndef LOG_H
 #define LOG_H
 #include "base.h"

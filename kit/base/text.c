@@ -5,18 +5,27 @@
  *
  * Writers reserve room once and fill it; readers are strict and leave *out untouched when they refuse. Pure. */
 #include "text.h"
+#include <endian.h>
 
 /* ---- UTF-8 ----------------------------------------------------------------------------------------------------- */
 
-/* How many bytes from p are ASCII, by sixteens; a rest under sixteen is left to the caller. */
-static inline size_t ascii_run(const char *p, size_t n)
+#define HIGH_BITS 0x8080808080808080ull
+
+static inline uint64_t high_bits(const char *p)
 {
-        size_t i = 0;
-        for (; i + 16 <= n; i += 16) {
-                uint64_t a, b;
-                memcpy(&a, p + i, 8);
-                memcpy(&b, p + i + 8, 8);
-                if ((a | b) & 0x8080808080808080ull) break;
+        uint64_t w;
+        memcpy(&w, p, 8);
+        return le64toh(w) & HIGH_BITS;
+}
+
+/* Where the first byte that is not ASCII may stand, at or after i: exactly, unless under eight bytes are left. */
+static inline size_t skip_ascii(str s, size_t i)
+{
+        for (; i + 16 <= s.n; i += 16)
+                if (high_bits(s.p + i) | high_bits(s.p + i + 8)) break;
+        for (; i + 8 <= s.n; i += 8) {
+                uint64_t high = high_bits(s.p + i);
+                if (high) return i + (size_t)__builtin_ctzll(high) / 8;
         }
         return i;
 }
@@ -24,7 +33,7 @@ static inline size_t ascii_run(const char *p, size_t n)
 static bool is_tail(uint8_t b) { return (b & 0xc0) == 0x80; }
 
 /* The length of the well-formed sequence at p (Unicode table 3-7), or 0. */
-static size_t sequence(const uint8_t *p, size_t n)
+static inline size_t sequence(const uint8_t *p, size_t n)
 {
         uint8_t lead = p[0];
         if (lead < 0x80) return 1;
@@ -40,15 +49,11 @@ static size_t sequence(const uint8_t *p, size_t n)
 
 bool utf8_is_valid(str s)
 {
-        size_t i = 0;
-        while (i < s.n) {
-                i += ascii_run(s.p + i, s.n - i);
-                /* up to the next sixteen bytes one by one, then look for a run again */
-                for (size_t stop = MIN(i + 16, s.n); i < stop;) {
-                        size_t n = sequence((const uint8_t *)s.p + i, s.n - i);
-                        if (!n) return false;
-                        i += n;
-                }
+        for (size_t i = skip_ascii(s, 0); i < s.n;) {
+                size_t n = sequence((const uint8_t *)s.p + i, s.n - i);
+                if (!n) return false;
+                i += n;
+                if (i < s.n && !(s.p[i] & 0x80)) i = skip_ascii(s, i);
         }
         return true;
 }
