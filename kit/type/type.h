@@ -35,7 +35,8 @@ struct field {
         enum kind   kind;
         const struct type *of;                          /* K_MSG: the message; K_LIST: the element                  */
         const char *const *names;                       /* K_I32 spelled as words on the wire, NULL-terminated; word 0 is the zero value */
-        int64_t     min, max;                           /* numbers, money in minor units: value (both 0: free); str: code points; bytes: bytes; list: elements. A str, bytes or list with max 0 has the default maximum */
+        int64_t     min, max;                           /* numbers, money in minor units: value (both 0: free); str: code points; bytes: bytes; list: elements.
+                                                         * A str, bytes or list with max 0 has the default maximum */
         bool        optional;
         bool        secret;                             /* never logged, never in an answer                         */
         bool        internal;                           /* of the program alone: not on the wire, not in queries, forms or docs; SQL sees it */
