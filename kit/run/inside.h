@@ -87,6 +87,7 @@ struct loop {
         struct fiber   *current;        /* NULL: on the loop's own stack                            */
         struct link     ready, pool, all;
         int             budget, streak;
+        uint32_t        dice;           /* state of chan_select's choices; never 0                  */
         struct timers   timers;
         struct timer    tick;           /* stacks that nobody needed                                */
         uint32_t        pool_low;       /* fewest pooled since the last tick                        */

@@ -164,6 +164,7 @@ static struct loop *loop_new(int index, int (*start)(void *arg, int index), void
         l->start = start;
         l->start_arg = arg;
         l->alarm_ms = INT64_MAX;
+        l->dice = 2463534242u + (uint32_t)index;
         l->tick.fire = fibers_tick;
         list_init(&l->ready);
         list_init(&l->pool);
