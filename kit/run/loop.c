@@ -9,6 +9,8 @@
  * leaves some over, an idle handle keeps the poll from waiting. The loops end when nothing is left that could start work:
  * `work` counts loops with a living fiber and posts that wait, and the one who brings it to zero stops all loops. */
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include "clock.h"
 #include "inside.h"
 #include "log.h"
@@ -227,6 +229,7 @@ static void *loop_thread(void *arg)
                 pthread_attr_destroy(&attr);
         }
         loop_here = l;
+        OWN_SET(l->tid, (int)syscall(SYS_gettid));
         san_init(&l->san, low, n_bytes, false);
         alternate_init(&alternate);
         uv_update_time(&l->uv);

@@ -6,29 +6,24 @@
 #include "inside.h"
 #include "sync.h"
 
-struct waiter {
-        struct link   link;
-        struct fiber *fiber;
-        bool          served;
-};
-
 static int wait_in(struct ctx *c, struct link *waiters, const char *where)
 {
-        struct waiter w = { .fiber = fiber_self() };
+        struct fiber *f = fiber_self();
         int verdict = 0;
-        list_push(waiters, &w.link);
-        while (!w.served && verdict == 0) verdict = fiber_wait(c, where);
-        link_remove(&w.link);           /* whoever served it has done so already */
-        return w.served ? 0 : wait_fault(c, verdict, where);
+        f->served = false;
+        list_push(waiters, &f->line);
+        while (!f->served && verdict == 0) verdict = fiber_wait(c, where);
+        link_remove(&f->line);          /* whoever served it has done so already */
+        return f->served ? 0 : wait_fault(c, verdict, where);
 }
 
 static bool serve_first(struct link *waiters)
 {
         struct link *e = list_pop(waiters);
         if (!e) return false;
-        struct waiter *w = CONTAINER(e, struct waiter, link);
-        w->served = true;
-        fiber_wake(w->fiber);
+        struct fiber *f = CONTAINER(e, struct fiber, line);
+        f->served = true;
+        fiber_wake(f);
         return true;
 }
 
