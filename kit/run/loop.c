@@ -253,12 +253,12 @@ int run_workers(int n, int (*start)(void *arg, int index), void *arg)
         atomic_store(&verdict, 0);
         n_loops = n;
         stack_watch_start();
-        watchdog_start();
         loops[0]->thread = pthread_self();
         for (int i = 1; i < n; i++) {
                 int made = pthread_create(&loops[i]->thread, NULL, loop_thread, loops[i]);
                 assert(made == 0);      /* at start; the program cannot do what it was asked */
         }
+        watchdog_start();
         loop_thread(loops[0]);
         for (int i = 1; i < n; i++) pthread_join(loops[i]->thread, NULL);
         watchdog_stop();
