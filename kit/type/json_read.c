@@ -11,7 +11,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include "check.h"
 #include "json.h"
 #include "json_scan.h"
 #include "text.h"
@@ -239,14 +238,14 @@ static int read_kind(struct scan *s, const struct field *f, void *msg, bool patc
 
 static int read_value(struct scan *s, const struct field *f, void *msg, bool patch)
 {
-        struct verdict v;
+        struct verdict *v = &s->verdict;
         if (scan_peek(s) == 'n') {
                 TRY(scan_word(s, "null", 4));
                 memset((char *)msg + f->offset, 0, f->size);
                 return f->optional ? 1 : flawed(s, "required", "is required");
         }
         int r = read_kind(s, f, msg, patch);
-        if (r > 0 && !(s->mode & JSON_NO_CHECK) && check_value(f, msg, &v)) return flawed(s, v.slug, v.detail);
+        if (r > 0 && !(s->mode & JSON_NO_CHECK) && check_value(f, msg, v)) return flawed(s, v->slug, v->detail);
         return r;
 }
 
