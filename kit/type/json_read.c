@@ -263,7 +263,7 @@ static bool is_expected(struct scan *s, const struct members *m)
         if (m->expect >= m->t->n) return false;
         const struct field *f = &m->t->fields[m->expect];
         size_t n = f->name_n + (size_t)2;               /* "name" with its quotes */
-        if ((size_t)(s->end - s->p) < n || memcmp(s->p, f->key, n)) return false;
+        if (f->internal || (size_t)(s->end - s->p) < n || memcmp(s->p, f->key, n)) return false;
         s->p += n;
         return true;
 }
@@ -291,7 +291,7 @@ static int read_member(struct scan *s, struct members *m, char *out, bool patch)
                 str name;
                 TRY(scan_name(s, &name));
                 f = name.p ? type_field(m->t, name) : NULL;
-                if (!f) return read_unknown(s, m, name);
+                if (!f || f->internal) return read_unknown(s, m, name);
         }
         size_t i = (size_t)(f - m->t->fields);
         uint64_t bit = (uint64_t)1 << i;
@@ -308,7 +308,7 @@ static void missing_flaws(struct scan *s, const struct members *m)
 {
         for (size_t i = 0; i < m->t->n; i++) {
                 const struct field *f = &m->t->fields[i];
-                if (f->optional || m->seen >> i & 1) continue;
+                if (f->optional || f->internal || m->seen >> i & 1) continue;
                 scan_down(s, f->name, f->name_n);
                 flawed(s, "required", "is required");
                 scan_up(s);

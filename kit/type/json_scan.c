@@ -164,7 +164,12 @@ static size_t utf8_put(char out[4], int u)
 {
         if (u < 0x80)    { out[0] = (char)u; return 1; }
         if (u < 0x800)   { out[0] = (char)(0xc0 | u >> 6);  out[1] = (char)(0x80 | (u & 63)); return 2; }
-        if (u < 0x10000) { out[0] = (char)(0xe0 | u >> 12); out[1] = (char)(0x80 | (u >> 6 & 63)); out[2] = (char)(0x80 | (u & 63)); return 3; }
+        if (u < 0x10000) {
+                out[0] = (char)(0xe0 | u >> 12);
+                out[1] = (char)(0x80 | (u >> 6 & 63));
+                out[2] = (char)(0x80 | (u & 63));
+                return 3;
+        }
         out[0] = (char)(0xf0 | u >> 18);
         out[1] = (char)(0x80 | (u >> 12 & 63));
         out[2] = (char)(0x80 | (u >> 6 & 63));

@@ -229,7 +229,7 @@ static void out_msg(struct out *o, const struct type *t, const char *msg)
         bool any = false;
         put_char(o, '{');
         for (const struct field *f = t->fields, *end = f + t->n; f < end; f++) {
-                if (f->secret || (f->optional && field_is_absent(f, msg))) continue;
+                if (f->secret || f->internal || (f->optional && field_is_absent(f, msg))) continue;
                 size_t key_n = f->name_n + (size_t)3;
                 if (!room(o, key_n + 1)) return;
                 if (any) *o->p++ = ',';

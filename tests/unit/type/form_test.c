@@ -22,7 +22,8 @@ TEST(every_plain_kind_is_read)
         CTX(c);
         struct sample s = { 0 };
         CHECK_OK(form_read(&c, &sample_type, STR("yes=true&small=-7&colour=green&big=9223372036854775807&ratio=-2.5e1&name=a+b%26%C3%A4%3D&blob=AP-_&"
-                "id=01234567-89AB-7def-8123-456789abcdef&at=2026-11-24T08:09:27%2B01:00&price=19.99+EUR&tags=x,,z&numbers=1,-2"), &s, NULL));
+                "id=01234567-89AB-7def-8123-456789abcdef&at=2026-11-24T08:09:27%2B01:00&price=19.99+EUR&tags=x,,z&numbers=1,-2"),
+                        &s, NULL));
         assert_string_equal(flaws(&c), "");
         CHECK(s.yes);
         CHECK_EQ(s.small, -7);
@@ -99,6 +100,15 @@ TEST(unknown_and_repeated_parameters_are_flaws)
 {
         REFUSES("nam=x&names=y&=z", "nam unknown\nnames unknown\n unknown\n");
         REFUSES("name=x&n%61me=y", "name repeated\n");
+}
+
+TEST(a_field_of_the_programs_own_is_no_parameter)
+{
+        CTX(c);
+        struct inner i = { 0 };
+        CHECK_OK(form_read(&c, &inner_type, STR("shown=1&hidden=2"), &i, NULL));
+        assert_string_equal(flaws(&c), "hidden unknown\n");
+        CHECK_EQ(i.hidden, 0);
 }
 
 TEST(percent_faults_are_flaws)

@@ -29,7 +29,8 @@ static const char *refused(const char *text)
 
 TEST(any_value_may_stand_alone)
 {
-        static const char *const good[] = { "0", "-0", "1e400", "\"\"", "null", "true", " false ", "[]", "{}", "[[],{}]", "\"\\u0000\"" };
+        static const char *const good[] = { "0", "-0", "1e400", "\"\"", "null", "true", " false ", "[]", "{}", "[[],{}]",
+                "\"\\u0000\"" };
         for (size_t i = 0; i < COUNT(good); i++) CHECK_OK(validate(str_of(good[i])));
 }
 
@@ -194,7 +195,8 @@ static str file_read(const char *dir, const char *name)
 
 static bool is_wanted(const char *name)
 {
-        if (!strcmp(name, "y_object_duplicated_key.json") || !strcmp(name, "y_object_duplicated_key_and_value.json")) return false;
+        if (!strcmp(name, "y_object_duplicated_key.json") || !strcmp(name,
+                "y_object_duplicated_key_and_value.json")) return false;
         return name[0] == 'y' || !strncmp(name, "i_number_", 9);
 }
 
@@ -212,7 +214,8 @@ TEST(json_test_suite_is_judged_as_it_should_be)
         for (struct dirent *e; (e = readdir(d));) {
                 if (e->d_name[0] == '.') continue;
                 str text = file_read(dir, e->d_name);
-                if ((validate(text) == 0) != is_wanted(e->d_name)) cm_fail_msg("%s is %s", e->d_name, is_wanted(e->d_name) ? "refused" : "accepted");
+                if ((validate(text) == 0) != is_wanted(e->d_name)) cm_fail_msg("%s is %s", e->d_name,
+                        is_wanted(e->d_name) ? "refused" : "accepted");
                 free((char *)text.p);
                 n++;
         }

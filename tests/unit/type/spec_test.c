@@ -24,15 +24,18 @@ TEST(a_schema_names_every_field_with_its_rules)
         CHECK_STR(schema_of(&b, &part_type, false),
                   "{\"type\":\"object\",\"description\":\"a part of a sample\",\"properties\":{\"sku\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":8},"
                   "\"quantity\":{\"type\":\"integer\",\"format\":\"int32\",\"minimum\":1,\"maximum\":99}},\"required\":[\"sku\",\"quantity\"],\"additionalProperties\":false}");
-        CHECK_STR(schema_of(&b, &nothing_type, false), "{\"type\":\"object\",\"description\":\"an empty object\",\"properties\":{},\"additionalProperties\":false}");
+        CHECK_STR(schema_of(&b, &nothing_type, false),
+                "{\"type\":\"object\",\"description\":\"an empty object\",\"properties\":{},\"additionalProperties\":false}");
 }
 
 TEST(every_kind_has_a_schema)
 {
         struct buf b AUTO(buf_done) = BUF_INIT(1 << 16);
         str s = json_member(schema_of(&b, &sample_type, true), "properties");
-        static const char *const types[][2] = { { "yes", "\"boolean\"" }, { "small", "\"integer\"" }, { "colour", "\"string\"" }, { "big", "\"integer\"" },
-                { "ratio", "\"number\"" }, { "name", "\"string\"" }, { "blob", "\"string\"" }, { "id", "\"string\"" }, { "at", "\"string\"" },
+        static const char *const types[][2] = { { "yes", "\"boolean\"" }, { "small", "\"integer\"" }, { "colour", "\"string\"" },
+                { "big", "\"integer\"" },
+                { "ratio", "\"number\"" }, { "name", "\"string\"" }, { "blob", "\"string\"" }, { "id", "\"string\"" }, { "at",
+                        "\"string\"" },
                 { "parts", "\"array\"" }, { "tags", "\"array\"" } };
         for (size_t i = 0; i < COUNT(types); i++) CHECK_STR(json_member(json_member(s, types[i][0]), "type"), types[i][1]);
         CHECK_STR(json_member(json_member(s, "price"), "$ref"), "\"#/components/schemas/money\"");
@@ -60,6 +63,17 @@ TEST(formats_secrets_and_optional_fields_are_told)
         CHECK_STR(json_member(json_member(json_member(buf_str(&b), "properties"), "blob"), "maxLength"), "6");
 }
 
+TEST(a_field_of_the_programs_own_is_in_no_schema)
+{
+        struct buf b AUTO(buf_done) = BUF_INIT(1 << 16);
+        struct spec_seen seen = { .n = 0 };
+        str s = schema_of(&b, &inner_type, false);
+        CHECK_STR(json_member(s, "required"), "[\"shown\"]");
+        CHECK(!json_member(json_member(s, "properties"), "hidden").p);
+        spec_walk(&seen, &inner_type);
+        CHECK_EQ(seen.n, 1);
+}
+
 TEST(a_walk_finds_every_message_below_once)
 {
         struct spec_seen seen = { .n = 0 };
@@ -68,7 +82,8 @@ TEST(a_walk_finds_every_message_below_once)
         spec_walk(&seen, &tree_type);
         spec_walk(&seen, &uid_type);
         CHECK_EQ(seen.n, 5);
-        CHECK(seen.v[0] == &sample_type && seen.v[1] == &money_type && seen.v[2] == &part_type && seen.v[3] == &loose_type && seen.v[4] == &tree_type);
+        CHECK(seen.v[0] == &sample_type && seen.v[1] == &money_type && seen.v[2] == &part_type && seen.v[3] == &loose_type
+                && seen.v[4] == &tree_type);
 }
 
 TEST_MAIN

@@ -27,7 +27,8 @@ static void lies(const struct type *t, const char *what)
 
 TEST(tables_that_tell_the_truth_pass)
 {
-        const struct type *good[] = { &part_type, &tree_type, &sample_type, &loose_type, &account_type, &nothing_type, &str_type, &money_type };
+        const struct type *good[] = { &part_type, &tree_type, &sample_type, &loose_type, &account_type, &nothing_type, &str_type,
+                &money_type };
         char err[256] = "";
         for (size_t i = 0; i < COUNT(good); i++)
                 if (type_check(good[i], err) < 0) cm_fail_msg("%s", err);
@@ -51,11 +52,15 @@ TEST(tags_and_names_are_unique_and_good)
 {
         LIES(pair, "pair.b: its tag is taken", F(pair, 1, a), F(pair, 1, b));
         LIES(pair, "pair.a: a tag is 1 or more", F(pair, 0, a), F(pair, 1, b));
-        LIES(pair, "pair.a: its name is taken", F(pair, 1, a), { .name = "a", .key = "\"a\":", .name_n = 1, .tag = 2, .offset = 4, .size = 4, .align = 4, .kind = K_I32 });
-        LIES(pair, "pair.A: a name is snake_case", { .name = "A", .key = "\"A\":", .name_n = 1, .tag = 1, .size = 4, .align = 4, .kind = K_I32 }, F(pair, 2, b));
-        LIES(pair, "pair.a: a name is snake_case", { .name = "a", .key = "\"b\":", .name_n = 1, .tag = 1, .size = 4, .align = 4, .kind = K_I32 }, F(pair, 2, b));
+        LIES(pair, "pair.a: its name is taken", F(pair, 1, a), { .name = "a", .key = "\"a\":", .name_n = 1, .tag = 2, .offset = 4,
+                .size = 4, .align = 4, .kind = K_I32 });
+        LIES(pair, "pair.A: a name is snake_case", { .name = "A", .key = "\"A\":", .name_n = 1, .tag = 1, .size = 4, .align = 4,
+                .kind = K_I32 }, F(pair, 2, b));
+        LIES(pair, "pair.a: a name is snake_case", { .name = "a", .key = "\"b\":", .name_n = 1, .tag = 1, .size = 4, .align = 4,
+                .kind = K_I32 }, F(pair, 2, b));
         LIES(pair, "pair.b: a member before this one has no field", F(pair, 2, b), F(pair, 1, a));
-        LIES(pair, "pair.c: fields are not in the order", F(pair, 1, a), { .name = "c", .key = "\"c\":", .name_n = 1, .tag = 2, .size = 4, .align = 4, .kind = K_I32 });
+        LIES(pair, "pair.c: fields are not in the order", F(pair, 1, a), { .name = "c", .key = "\"c\":", .name_n = 1, .tag = 2,
+                .size = 4, .align = 4, .kind = K_I32 });
 }
 
 TEST(rules_make_sense)
@@ -79,8 +84,10 @@ TEST(absence_is_the_zero_value)
 {
         struct loose l = { 0 };
         for (size_t i = 0; i < loose_type.n; i++) CHECK(field_is_absent(&loose_type.fields[i], &l));
-        l = (struct loose){ .yes = true, .small = 1, .colour = GREEN, .big = 1, .ratio = -1, .name = STR(""), .blob = { (const uint8_t *)"", 0 },
-                            .id = { { [15] = 1 } }, .at = { 1 }, .price = { 0, "EUR" }, .part = { .quantity = 1 }, .parts = { &l.part, 1 } };
+        l = (struct loose){ .yes = true, .small = 1, .colour = GREEN, .big = 1, .ratio = -1, .name = STR(""),
+                .blob = { (const uint8_t *)"", 0 },
+                            .id = { { [15] = 1 } }, .at = { 1 }, .price = { 0, "EUR" }, .part = { .quantity = 1 },
+                                    .parts = { &l.part, 1 } };
         for (size_t i = 0; i < loose_type.n; i++) CHECK(!field_is_absent(&loose_type.fields[i], &l));
 }
 
