@@ -89,7 +89,7 @@ size_t when_format(when t, char out[32]);               /* 2026-11-24T08:09:27.1
 int  when_year(when t);                                 /* of the Gregorian calendar, in UTC                        */
 
 /* ---- money: ISO 4217 --------------------------------------------------------------------------------------------- */
-bool money_is_currency(str code);                       /* a current ISO 4217 code that has a minor unit: not XAU, XXX */
+bool money_is_currency(str code);                       /* a current ISO 4217 code that has a minor unit: not XAU   */
 int  money_decimals(const char cur[4]);                 /* 2; JPY 0; KWD 3; -1 unknown                              */
 /* a + b; -INVALID_ARGUMENT when currencies differ, -OUT_OF_RANGE on overflow. An absent one takes the other's currency. */
 int  money_add(money a, money b, money *out);

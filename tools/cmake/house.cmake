@@ -36,6 +36,7 @@ endif()
 foreach(flag -Wshadow=local -fstack-protector-strong -fstack-clash-protection -fcf-protection=full -fno-delete-null-pointer-checks -ftrivial-auto-var-init=zero)
   if_known(${flag})
 endforeach()
+if_known(-Wno-dangling-pointer)         # a fiber that waits links a local into a list and takes it out before it returns; gcc cannot see that
 if(SOUK_SANITIZE)
   add_compile_options(-fsanitize=${SOUK_SANITIZE} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${SOUK_SANITIZE})

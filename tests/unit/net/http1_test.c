@@ -211,7 +211,7 @@ TEST(shapes_that_two_servers_may_read_differently_are_refused)
                 "Transfer-Encoding: identity",                  "Transfer-Encoding: xchunked",
                 "Transfer-Encoding: chunkedx",                  "Transfer-Encoding: chunked;q=1",
                 "Transfer-Encoding: \"chunked\"",               "Transfer-Encoding:",
-                "Transfer-Encoding: chunked,",                  "Transfer-Encoding:\x0b" "chunked",
+                "Transfer-Encoding: chunked,",                  ("Transfer-Encoding:\x0b" "chunked"),
                 "Transfer-Encoding : chunked",                  "Transfer-Encoding\t: chunked",
                 "Transfer-Encoding\r\n: chunked",               "X: y\r\n Transfer-Encoding: chunked",
                 "X: y\r\n\tz",                                  "X: y\nContent-Length: 3",
