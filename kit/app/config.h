@@ -32,4 +32,7 @@ bool config_bool(const struct config *k, const char *name);
 /* name, value (secrets as ***), where it came from */
 void config_each(const struct config *k, void (*fn)(const struct setting *s, const char *heading, str value, const char *from, void *arg), void *arg);
 const struct config *config(const struct ctx *c);               /* of the running program                           */
+/* The tables as flags for a command's `more` (args.h): borrowed until the next table is added. */
+struct flag;
+const struct flag *config_flags(struct config *k);
 #endif

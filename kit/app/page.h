@@ -10,7 +10,11 @@
  *     struct product_filter f = *in;
  *     TRY(page_query(c, &products_paging, &f, &out->items, &out->next));
  *
- * A statement gets :take (limit + 1), :after_id (absent on the first page) and :after_int or :after_text, the sort member of the last row seen.
+ * A statement gets :take (limit + 1), :after_id (absent on the first page) and :after_int or :after_text, the sort member of the last row seen:
+ *
+ *     where (:after_id is null or (price_minor, id) > (:after_int, :after_id)) order by price_minor, id limit :take
+ *     ... (created_at, id) < (timestamptz 'epoch' + :after_int * interval '1 microsecond', :after_id)         an instant is its microseconds
+ *
  * A cursor names its sort and the position, signed (HMAC-SHA-256) with the program's key; with another sort or changed it is a 400. */
 #ifndef PAGE_H
 #define PAGE_H
@@ -19,7 +23,7 @@
 #define PAGE_MEMBERS  int32_t limit; str cursor, sort; int32_t take; int64_t after_int; str after_text; uid after_id
 #define PAGE_FIELDS(T, tag) \
         F(T, (tag),     limit,  .optional = true, .min = 1, .max = 100, .doc = "how many at most; 20 unless said"), \
-        F(T, (tag) + 1, cursor, .optional = true, .max = 300, .doc = "the `next` of the page before"), \
+        F(T, (tag) + 1, cursor, .optional = true, .max = 2000, .doc = "the `next` of the page before"), \
         F(T, (tag) + 2, sort,   .optional = true, .max = 40, .doc = "the order"), \
         F(T, (tag) + 3, take,   .internal = true, .optional = true), F(T, (tag) + 4, after_int, .internal = true, .optional = true), \
         F(T, (tag) + 5, after_text, .internal = true, .optional = true), F(T, (tag) + 6, after_id, .internal = true, .optional = true)

@@ -13,8 +13,16 @@
 #define WORLD_H
 #include "kit.h"
 
+#define CHECK_FAILS(w, code_, slug_, e) do { \
+        int r_ = (e); \
+        const struct fault *f_ = &last(w)->fault; \
+        if (r_ != -(code_) || !f_->slug || strcmp(f_->slug, (slug_)) != 0) \
+                world_wrong(__FILE__, __LINE__, "%s is %d (%s: %.*s), want %s", #e, r_, f_->slug ? f_->slug : "no story", STR_ARG(f_->message), slug_); \
+} while (0)
+
 struct world;
-struct world *world_open(struct ctx *c, const struct service *const *services);      /* NULL-terminated; ends the test on failure. Waits. */
+/* services NULL-terminated. A failure ends the test program: status 1, or 77 (skipped) without SOUK_TEST_DATABASE_URL when a service has a database. Waits. */
+struct world *world_open(struct ctx *c, const struct service *const *services);
 void world_close(struct world **w);
 #define WORLD(name, c, ...) struct world *name __attribute__((cleanup(world_close))) = \
         world_open(c, (const struct service *const[]){ __VA_ARGS__, NULL })
@@ -22,6 +30,7 @@ void world_close(struct world **w);
  * "alice#key1" also sets the idempotency key. All scopes. Deadline 10 s. Lives until the world closes. */
 struct ctx *as(struct world *w, const char *who);
 uid  who_id(const char *who);
+void world_wrong(const char *file, int line, const char *fmt, ...) PRINTF(3, 4);       /* ends the test program     */
 struct ctx *last(struct world *w);                      /* the ctx as() made last: its fault                        */
 int64_t rows(struct world *w, const char *service, const char *from_where);     /* select count(*) from ...         */
 int64_t number(struct world *w, const char *service, const char *sql);          /* one number                       */
@@ -32,4 +41,7 @@ void run_job(struct world *w, const char *service, const char *job);            
 /* A request through routing, auth, decoding and encoding, without a socket: status and body. caller as in as(). */
 struct http_answer { int status; str body; struct headers headers; };
 struct http_answer http(struct world *w, const char *who, enum method m, const char *target, const char *body);
+/* The same from a whole message, "GET / HTTP/1.1\r\nhost: x\r\n\r\n"; who NULL: only its Authorization field says. status 0: not HTTP */
+struct http_answer http_message(struct world *w, const char *who, const char *message);
+void keys_of(struct world *w, const struct op *keys);   /* the JWKS that tokens of http_message() are checked with; issuer "https://souk.test", audience "souk" */
 #endif

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
+#include "buf.h"
 #include "digits.h"
 #include "text.h"
 
@@ -215,12 +216,36 @@ static void put_human(struct line *l, enum level level, const char *event, const
         put_char(l, '\n');
 }
 
-void log_write(enum level level, const char *event, const struct log_field *fields)
+static void put_line(enum level level, const char *event, const struct log_field *fields)
 {
-        int saved = errno;
         line.n = 0;
         if (setup.format == LOG_JSON) put_json(&line, level, event, fields);
         else put_human(&line, level, event, fields);
+}
+
+void log_write(enum level level, const char *event, const struct log_field *fields)
+{
+        int saved = errno;
+        put_line(level, event, fields);
         while (write(setup.fd, line.p, line.n) < 0 && errno == EINTR) {}
+        errno = saved;
+}
+
+void log_line(struct buf *to, enum level level, const char *event, const struct log_field *fields)
+{
+        put_line(level, event, fields);
+        buf_add(to, (str){ line.p, line.n });
+}
+
+void log_flush(struct buf *lines)
+{
+        int saved = errno;
+        str left = buf_str(lines);
+        while (left.n) {
+                ssize_t n = write(setup.fd, left.p, left.n);
+                if (n < 0 && errno != EINTR) break;     /* nowhere to complain */
+                if (n > 0) left = str_cut(left, (size_t)n, left.n);
+        }
+        buf_clear(lines);
         errno = saved;
 }

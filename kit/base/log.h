@@ -29,4 +29,9 @@ struct log_field { const char *name; enum { LOG_STR, LOG_INT, LOG_UID, LOG_MS } 
 #define log_say(level, event, ...) do { if (log_is_on(level)) \
         log_write((level), (event), (const struct log_field[]){ __VA_ARGS__ __VA_OPT__(,) { 0 } }); } while (0)
 void log_write(enum level level, const char *event, const struct log_field *fields);   /* ends at a field without a name */
+
+/* Lines by the thousand: the same line into a buffer of the caller's, and all of it out in one write(2). */
+struct buf;
+void log_line(struct buf *to, enum level level, const char *event, const struct log_field *fields);
+void log_flush(struct buf *lines);                      /* writes and clears                                        */
 #endif

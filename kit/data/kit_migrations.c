@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Souk authors
  *
- * kit_migrations.c - the tables every service's database has: the outbox, positions of consumers, parked events.
+ * kit_migrations.c - the tables every service's database has: the outbox, positions of consumers, parked events, first answers
+ * by idempotency key.
  *
  * A transaction's number (xid8) is kept as int8: it counts up from 3 and reaches 2^63 after 29,000 years at ten million a second.
  * One row of the outbox is one transaction's events; id numbers the rows of a transaction too large for one. */
@@ -35,5 +36,17 @@ const struct migration kit_migrations[] = {
           "  attempts int4 not null,\n"
           "  at timestamptz not null default now());\n"
           "create index souk_parked_key on souk_parked (consumer, key, no);\n" },
+        { 2, "idempotency",
+          "create table souk_idempotency (\n"
+          "  caller uuid not null,\n"
+          "  route text not null,\n"
+          "  key text not null,\n"
+          "  fingerprint bytea not null,\n"
+          "  status int4 not null,\n"
+          "  location text,\n"
+          "  body text not null,\n"
+          "  at timestamptz not null,\n"
+          "  primary key (caller, key, route));\n"
+          "create index souk_idempotency_at on souk_idempotency (at);\n" },
         { 0 },
 };

@@ -14,5 +14,5 @@ struct migration { int version; const char *name, *sql; };      /* versions 1, 2
 /* Waits. set: "kit" or a service's name: each set counts by itself. returns migrations applied,
  *   -FAILED_PRECONDITION slug "migration_changed" | "migration_unknown" (a newer program was here), or what db says */
 int   migrate(struct ctx *c, const char *set, const struct migration *list);
-extern const struct migration kit_migrations[];         /* kit_migrations.c: outbox, positions, parked events  */
+extern const struct migration kit_migrations[];         /* kit_migrations.c: outbox, positions, parked events, idempotency keys */
 #endif

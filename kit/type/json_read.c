@@ -11,6 +11,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "check.h"
 #include "json.h"
 #include "json_scan.h"
 #include "text.h"
@@ -238,14 +239,14 @@ static int read_kind(struct scan *s, const struct field *f, void *msg, bool patc
 
 static int read_value(struct scan *s, const struct field *f, void *msg, bool patch)
 {
-        struct verdict *v = &s->verdict;
+        struct verdict v;
         if (scan_peek(s) == 'n') {
                 TRY(scan_word(s, "null", 4));
                 memset((char *)msg + f->offset, 0, f->size);
                 return f->optional ? 1 : flawed(s, "required", "is required");
         }
         int r = read_kind(s, f, msg, patch);
-        if (r > 0 && !(s->mode & JSON_NO_CHECK) && check_value(f, msg, v)) return flawed(s, v->slug, v->detail);
+        if (r > 0 && !(s->mode & JSON_NO_CHECK) && check_value(f, msg, &v)) return flawed(s, v.slug, v.detail);
         return r;
 }
 
@@ -263,7 +264,7 @@ static bool is_expected(struct scan *s, const struct members *m)
         if (m->expect >= m->t->n) return false;
         const struct field *f = &m->t->fields[m->expect];
         size_t n = f->name_n + (size_t)2;               /* "name" with its quotes */
-        if (f->internal || (size_t)(s->end - s->p) < n || memcmp(s->p, f->key, n)) return false;
+        if ((size_t)(s->end - s->p) < n || memcmp(s->p, f->key, n)) return false;
         s->p += n;
         return true;
 }
@@ -291,7 +292,7 @@ static int read_member(struct scan *s, struct members *m, char *out, bool patch)
                 str name;
                 TRY(scan_name(s, &name));
                 f = name.p ? type_field(m->t, name) : NULL;
-                if (!f || f->internal) return read_unknown(s, m, name);
+                if (!f) return read_unknown(s, m, name);
         }
         size_t i = (size_t)(f - m->t->fields);
         uint64_t bit = (uint64_t)1 << i;
@@ -308,7 +309,7 @@ static void missing_flaws(struct scan *s, const struct members *m)
 {
         for (size_t i = 0; i < m->t->n; i++) {
                 const struct field *f = &m->t->fields[i];
-                if (f->optional || f->internal || m->seen >> i & 1) continue;
+                if (f->optional || m->seen >> i & 1) continue;
                 scan_down(s, f->name, f->name_n);
                 flawed(s, "required", "is required");
                 scan_up(s);

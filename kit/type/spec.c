@@ -109,7 +109,7 @@ static void required(struct jw *w, const struct type *t)
 {
         bool any = false;
         for (size_t i = 0; i < t->n; i++) {
-                if (t->fields[i].optional || t->fields[i].internal) continue;
+                if (t->fields[i].optional) continue;
                 if (!any) {
                         jw_key(w, "required");
                         jw_array(w);
@@ -128,7 +128,6 @@ void spec_schema(struct jw *w, const struct type *t)
         jw_key(w, "properties");
         jw_object(w);
         for (size_t i = 0; i < t->n; i++) {
-                if (t->fields[i].internal) continue;
                 jw_key(w, t->fields[i].name);
                 spec_field(w, &t->fields[i]);
         }
@@ -147,7 +146,6 @@ void spec_walk(struct spec_seen *seen, const struct type *t)
         assert(seen->n < COUNT(seen->v));
         seen->v[seen->n++] = t;
         for (size_t i = 0; i < t->n; i++) {
-                if (t->fields[i].internal) continue;
                 if (t->fields[i].kind == K_MONEY) spec_walk(seen, &money_type);
                 if (t->fields[i].of) spec_walk(seen, t->fields[i].of);
         }

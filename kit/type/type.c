@@ -101,8 +101,7 @@ static bool name_is_good(const struct field *f)
 {
         size_t n = f->name ? strlen(f->name) : 0;
         if (!n || n != f->name_n || strspn(f->name, "abcdefghijklmnopqrstuvwxyz0123456789_") != n) return false;
-        const char *key = f->key;
-        return key && strlen(key) == n + 3 && key[0] == '"' && !memcmp(key + 1, f->name, n) && !strcmp(key + 1 + n, "\":");
+        return f->key && strlen(f->key) == n + 3 && f->key[0] == '"' && !memcmp(f->key + 1, f->name, n) && !strcmp(f->key + 1 + n, "\":");
 }
 
 static int field_check(const struct type *t, const struct field *f, char err[256])
@@ -110,11 +109,9 @@ static int field_check(const struct type *t, const struct field *f, char err[256
         bool sized = f->kind == K_STR || f->kind == K_BYTES || f->kind == K_LIST;
         if (!name_is_good(f)) return lie(err, t, f, "a name is snake_case and made by F()");
         if (!f->tag) return lie(err, t, f, "a tag is 1 or more");
-        bool has_of = f->kind == K_MSG || f->kind == K_LIST;
-        if (has_of != !!f->of) return lie(err, t, f, "messages and lists, and only they, say of what");
+        if ((f->kind == K_MSG || f->kind == K_LIST) != !!f->of) return lie(err, t, f, "messages and lists, and only they, say of what");
         if (f->kind == K_MSG && f->of->scalar) return lie(err, t, f, "a plain value is not a message");
-        size_t size = f->kind == K_MSG ? f->of->size : kind_size(f->kind);
-        if (f->size != size) return lie(err, t, f, "the size is not that of its kind");
+        if (f->size != (f->kind == K_MSG ? f->of->size : kind_size(f->kind))) return lie(err, t, f, "the size is not that of its kind");
         if (f->names && f->kind != K_I32) return lie(err, t, f, "only an int32_t or an enum is spelled as words");
         if (f->names && !f->names[0]) return lie(err, t, f, "there are no words");
         if (f->format && f->kind != K_STR) return lie(err, t, f, "only a text has a format");

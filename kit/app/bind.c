@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * bind.c - holds the tables of all services against each other once, before anything is served.
+ *
+ * Numbers each operation's service (contracts first, so that a route may name another service's operation), makes the endpoints and
+ * the router. Whatever is wrong in a table ends the start with a sentence that names the row. */
+#include "engine.h"
+#include <stdlib.h>
+
+static bool is_wanted(const char *target, const char *name)
+{
+        if (!target || !*target) return true;
+        for (str rest = str_of(target), word; rest.p && (word = str_split(&rest, ','), true);) {
+                word = str_trim(word, " ");
+                if (str_eq(word, STR("all")) || str_eq(word, str_of(name))) return true;
+        }
+        return false;
+}
+
+/* A name that is no service is told before anything starts. */
+static int check_target(struct ctx *c, const struct service *const *services, const char *target)
+{
+        for (str rest = str_of(target ? target : ""), word; rest.p && (word = str_split(&rest, ','), true);) {
+                bool found = false;
+                word = str_trim(word, " ");
+                if (!word.n || str_eq(word, STR("all"))) continue;
+                for (const struct service *const *s = services; *s; s++)
+                        if (str_eq(str_of((*s)->name), word)) found = true;
+                if (!found) return fail(c, INVALID_ARGUMENT, "no_such_target", "there is no target \"" STR_FMT "\"", STR_ARG(word));
+        }
+        return 0;
+}
+
+/* ---- which service an operation belongs to --------------------------------------------------------------------------- */
+
+static int number(struct ctx *c, struct app *a, int service, const struct op *op)
+{
+        if (!op || op->slot->service) return 0;
+        if (!op->run == !op->batch) return fail(c, INVALID_ARGUMENT, "bad_table", "%s: exactly one of run and batch", op->name);
+        if (op->batch && a->n_batched == BATCHERS_MAX) return fail(c, INVALID_ARGUMENT, "bad_table", "over %d batched operations", BATCHERS_MAX);
+        op->slot->service = service + 1;
+        op->slot->batcher = 0;
+        if (op->batch) {
+                a->batched[a->n_batched++] = op;
+                op->slot->batcher = (int)a->n_batched;
+        }
+        return 0;
+}
+
+static int number_ways_in(struct ctx *c, struct app *a, int i)
+{
+        const struct service *s = a->services[i];
+        for (const struct route *r = s->routes; r && r->path; r++) TRY(number(c, a, i, r->op));
+        for (const struct consumer_row *r = s->consumers; r && r->event; r++) TRY(number(c, a, i, r->op));
+        for (const struct job *j = s->jobs; j && j->name; j++) TRY(number(c, a, i, j->op));
+        return 0;
+}
+
+static int number_all(struct ctx *c, struct app *a)
+{
+        for (size_t i = 0; i < a->n_services; i++)
+                for (const struct op *const *op = a->services[i]->calls; op && *op; op++) TRY(number(c, a, (int)i, *op));
+        for (size_t i = 0; i < a->n_services; i++) TRY(number_ways_in(c, a, (int)i));
+        return 0;
+}
+
+static void forget(const struct op *op)
+{
+        if (op) *op->slot = (struct op_slot){ 0 };
+}
+
+static void forget_all(const struct service *s)
+{
+        for (const struct op *const *op = s->calls; op && *op; op++) forget(*op);
+        for (const struct route *r = s->routes; r && r->path; r++) forget(r->op);
+        for (const struct consumer_row *r = s->consumers; r && r->event; r++) forget(r->op);
+        for (const struct job *j = s->jobs; j && j->name; j++) forget(j->op);
+}
+
+/* ---- routes ---------------------------------------------------------------------------------------------------------- */
+
+static int check_messages(struct ctx *c, const struct service *s)
+{
+        char err[256];
+        for (const struct event *const *e = s->emits; e && *e; e++) {
+                if (type_check((*e)->of, err) < 0) return fail(c, INVALID_ARGUMENT, "bad_table", "event %s: %s", (*e)->topic, err);
+                if (!type_field((*e)->of, str_of((*e)->key_field)))
+                        return fail(c, INVALID_ARGUMENT, "bad_table", "event %s: no member %s", (*e)->topic, (*e)->key_field);
+        }
+        for (const struct consumer_row *r = s->consumers; r && r->event; r++)
+                if (!r->op->batch || r->op->in != r->event->of)
+                        return fail(c, INVALID_ARGUMENT, "bad_table", "%s consumes %s: the operation must be batched and take %s", s->name,
+                                    r->event->topic, r->event->of->name);
+        return 0;
+}
+
+static int make_endpoints(struct ctx *c, struct app *a)
+{
+        size_t n = 0;
+        char err[256];
+        for (size_t i = 0; i < a->n_services; i++)
+                for (const struct route *r = a->services[i]->routes; r && r->path; r++) n++;
+        a->endpoints = calloc(n + 1, sizeof *a->endpoints);
+        if (!a->endpoints) abort();
+        a->router = router_new();
+        for (size_t i = 0; i < a->n_services; i++) {
+                TRY(check_messages(c, a->services[i]));
+                for (const struct route *r = a->services[i]->routes; r && r->path; r++) {
+                        struct endpoint *e = &a->endpoints[a->n_endpoints++];
+                        if (endpoint_init(e, a->services[i], r, err) < 0 || router_add(a->router, e, err) < 0)
+                                return fail(c, INVALID_ARGUMENT, "bad_table", "%s: %s", a->services[i]->name, err);
+                        stats_endpoint(e);
+                }
+        }
+        return 0;
+}
+
+int app_bind(struct ctx *c, struct app *a, const struct service *const *services, const char *target)
+{
+        TRY(check_target(c, services, target));
+        a->services[a->n_services++] = &pages_service;
+        for (const struct service *const *s = services; *s; s++) {
+                if (!is_wanted(target, (*s)->name)) continue;
+                if (a->n_services == SERVICES_MAX) return fail(c, INVALID_ARGUMENT, "bad_table", "over %d services", SERVICES_MAX);
+                a->services[a->n_services++] = *s;
+        }
+        TRY(number_all(c, a));
+        return make_endpoints(c, a);
+}
+
+void app_unbind(struct app *a)
+{
+        for (size_t i = 0; i < a->n_services; i++) forget_all(a->services[i]);
+        for (size_t i = 0; i < a->n_endpoints; i++) endpoint_done(&a->endpoints[i]);
+        free(a->endpoints);
+        a->endpoints = NULL;
+        a->router = router_free(a->router);
+        a->n_services = a->n_endpoints = a->n_batched = 0;
+}

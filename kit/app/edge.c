@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * edge.c - the life of a request: the middleware, the message read from path, query and body, the operation, the answer.
+ *
+ *     before ... before -> decode -> operation -> encode -> after ... after
+ *          `------------------`----------`-> problem+json ----^
+ *
+ * The answer's body is only ever appended to an empty buffer, so a failure at any step clears it and tells the problem instead. */
+#include "engine.h"
+#include "check.h"
+#include "form.h"
+#include "json.h"
+#include "text.h"
+
+/* ---- the message in ------------------------------------------------------------------------------------------------- */
+
+static bool is_json(str content_type)
+{
+        str rest = content_type, media = str_trim(str_split(&rest, ';'), " \t");
+        return str_eq_nocase(media, STR("application/json"));
+}
+
+static int too_large(struct request *q, size_t max)
+{
+        q->x->close = true;             /* what is left of it is not worth reading */
+        return fail_http(q->c, 413, INVALID_ARGUMENT, "body_too_large", "the body is over %zu bytes", max);
+}
+
+int header_refused(struct ctx *c, int http, const char *slug, const char *header, const char *why)
+{
+        fault_clear(c);
+        flaw_add(c, str_of(header), slug, "%s", why);
+        int r = flaws_fail(c);
+        c->fault.http = http;
+        c->fault.slug = slug;
+        return r;
+}
+
+/* A body that is no JSON is refused before it is read. */
+static int check_body_head(struct request *q, size_t max)
+{
+        const struct headers *h = &q->x->head.headers;
+        str type = header_get(h, "content-type"), coding = header_get(h, "content-encoding");
+        if (q->x->head.length > (int64_t)max) return too_large(q, max);
+        if (q->x->head.length == 0) return 0;
+        if (!is_json(type)) return header_refused(q->c, 415, "unsupported_media_type", "Content-Type", "must be application/json");
+        if (coding.p && !str_eq_nocase(coding, STR("identity")))
+                return header_refused(q->c, 415, "unsupported_encoding", "Content-Encoding", "must be absent: bodies are read as they are");
+        return 0;
+}
+
+int request_body(struct request *q, str *out)
+{
+        size_t max = q->endpoint->route->body_max ? (size_t)q->endpoint->route->body_max : BODY_MAX;
+        if (!q->has_body) {
+                TRY(check_body_head(q, max));
+                if (q->hand) q->body = q->hand->body;
+                else if (q->x->head.length) TRY(exchange_body(q->c, q->x, &q->body));
+                if (q->body.n > max) return too_large(q, max);
+        }
+        q->has_body = true;
+        *out = q->body;
+        return 0;
+}
+
+static int read_path(struct request *q, void *in)
+{
+        const struct endpoint *e = q->endpoint;
+        for (size_t i = 0; i < e->n_vars; i++) {
+                str text = q->match.values[i], name = str_of(e->var_names[i]);
+                size_t flaws = q->c->fault.n_flaws;
+                if (memchr(text.p, '%', text.n)) {
+                        int r = percent_read(q->c->arena, text, false, &text);
+                        if (r == -INVALID_ARGUMENT) flaw_add(q->c, name, "bad_format", "is not percent-encoded text");
+                        else TRY(r);
+                }
+                if (flaws == q->c->fault.n_flaws) form_value(q->c, e->vars[i], text, in, name);
+                if (flaws == q->c->fault.n_flaws) check_field(q->c, e->vars[i], in, name);
+        }
+        return 0;
+}
+
+static int read_body(struct request *q, void *in)
+{
+        const struct endpoint *e = q->endpoint;
+        str body;
+        TRY(request_body(q, &body));
+        if (!body.n && !e->needs_body) return 0;
+        if (!body.n) {
+                flaw_add(q->c, STR(""), "required", "a JSON object is expected: %s", e->body.doc ? e->body.doc : e->body.name);
+                return flaws_fail(q->c);
+        }
+        return json_read(q->c, &e->body, body, in, JSON_STRICT);
+}
+
+/* Everything the operation is told: all flaws at once. The body comes first because reading it zeroes the message. */
+static int decode(struct request *q, void *in)
+{
+        const struct endpoint *e = q->endpoint;
+        str query = q->x->head.query;
+        if (e->takes_body) {
+                int r = read_body(q, in);
+                if (r < 0 && (q->c->fault.http || !q->c->fault.n_flaws)) return r;
+                TRY(read_path(q, in));
+                if (query.p && query.n) TRY(form_read(q->c, &nothing_type, query, &(struct nothing){ 0 }, NULL));
+                return flaws_fail(q->c);
+        }
+        TRY(read_path(q, in));
+        if (query.p && query.n) TRY(form_read(q->c, e->route->op->in, query, in, e->var_names));
+        if (!q->c->fault.n_flaws) check_msg(q->c, &e->body, in, (str){ NULL, 0 });
+        return flaws_fail(q->c);
+}
+
+/* ---- the message out ------------------------------------------------------------------------------------------------ */
+
+static int text_of(struct ctx *c, const struct field *f, const void *msg, str *out)
+{
+        char text[40];
+        const void *at = field_at(f, msg);
+        switch (f->kind) {
+        case K_UID: uid_format(*(const uid *)at, text); break;
+        case K_I64: snprintf(text, sizeof text, "%lld", (long long)*(const int64_t *)at); break;
+        case K_I32:
+                if (f->names) { *out = str_of(f->names[*(const int32_t *)at]); return 0; }
+                snprintf(text, sizeof text, "%d", *(const int32_t *)at);
+                break;
+        default:    *out = *(const str *)at; return 0;
+        }
+        *out = arena_str(c->arena, str_of(text));
+        return out->p ? 0 : -RESOURCE_EXHAUSTED;
+}
+
+int location_write(struct ctx *c, const char *pattern, const struct type *t, const void *msg, str *out)
+{
+        struct buf b AUTO(buf_done) = BUF_INIT(2000);
+        for (str rest = str_of(pattern), part; rest.p && (part = str_split(&rest, '{'), true);) {
+                buf_add(&b, part);
+                if (!rest.p) break;
+                str value, name = str_split(&rest, '}');
+                const struct field *f = type_field(t, name);
+                assert(f && "a location names members of the answer");
+                TRY(text_of(c, f, msg, &value));
+                percent_write(&b, value);
+        }
+        *out = arena_str(c->arena, buf_str(&b));
+        return out->p ? buf_error(&b) : -RESOURCE_EXHAUSTED;
+}
+
+static int encode(struct request *q, const void *out)
+{
+        const struct route *r = q->endpoint->route;
+        str location;
+        q->x->status = answer_status(q->endpoint);
+        if (r->location) {
+                TRY(location_write(q->c, r->location, r->op->out, out, &location));
+                res_header(q->c, q->x, "location", location);
+        }
+        if (q->x->status == 204) return 0;
+        res_header(q->c, q->x, "content-type", STR("application/json"));
+        json_write(q->x->body, r->op->out, out);
+        if (buf_error(q->x->body)) return fail(q->c, INTERNAL, "answer_too_large", "the answer is over %zu bytes", q->x->body->max);
+        return 0;
+}
+
+/* ---- the way --------------------------------------------------------------------------------------------------------- */
+
+static bool takes_answer(struct request *q)
+{
+        str accept = header_get(&q->x->head.headers, "accept");
+        return !accept.p || accept_quality(accept, STR("application/json")) > 0;
+}
+
+static int run_operation(struct request *q)
+{
+        struct ctx *c = q->c;
+        const struct op *op = q->endpoint->route->op;
+        struct unit *u = unit_of(q->w, op);
+        if (!u) return fail(c, UNAVAILABLE, "not_here", "%s does not run here", op->name);
+        if (op->out != &nothing_type && !takes_answer(q)) return header_refused(c, 406, "not_acceptable", "Accept", "must take application/json");
+        void *in = arena_alloc(c->arena, op->in->size), *out = arena_alloc(c->arena, op->out->size);
+        if (!in || !out) return fail(c, RESOURCE_EXHAUSTED, "out_of_memory", "no room for the request");
+        TRY(decode(q, in));
+        q->idem.out = out;
+        TRY(op_run(c, u, op, in, out));
+        return encode(q, out);
+}
+
+static int run_endpoint(struct request *q)
+{
+        if (q->endpoint->route->op) return run_operation(q);
+        fault_clear(q->c);
+        q->endpoint->route->raw(q->c, q->x);
+        return -(int)q->c->fault.code;          /* a raw handler that failed has told so */
+}
+
+void edge_answer(struct ctx *c, struct exchange *x, struct worker *w, const struct in_hand *hand)
+{
+        struct request q = { .c = c, .x = x, .w = w, .hand = hand, .started_us = clock_us() };
+        const struct middleware *m = middlewares;
+        int r = 0;
+        x->app = &q;
+        for (; m->name && r == 0; m++) r = m->before ? m->before(&q) : 0;
+        if (r == 0) r = run_endpoint(&q);
+        q.code = MIN(r, 0);
+        if (r < 0) problem_write(&q, r);
+        while (m-- > middlewares)
+                if (m->after) m->after(&q);
+        x->app = NULL;
+}
+
+void edge_handle(struct ctx *c, struct exchange *x, void *worker)
+{
+        edge_answer(c, x, worker, NULL);
+        fiber_rename("connection");
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * engine.h - the insides of app/, shared by its files and nobody else: the program, its workers, the services on them, a request.
+ *
+ *     app            one a program: the tables, bound together once; read-only after start but for atomics
+ *       worker       one a loop: thread-local worker_here()
+ *         unit       a service on a worker: its state, its database, its batchers
+ *       endpoint     a route with what is worked out from it once
+ *     request        one exchange on its way through the middleware (on the fiber's stack)
+ */
+#ifndef ENGINE_H
+#define ENGINE_H
+#include <stdatomic.h>
+#include <stdio.h>
+#include "app.h"
+#include "auth.h"
+#include "chan.h"
+#include "clock.h"
+#include "config.h"
+#include "fiber.h"
+#include "hash.h"
+#include "log.h"
+#include "loop.h"
+#include "metrics.h"
+#include "op.h"
+#include "page.h"
+#include "pg.h"
+#include "server.h"
+
+enum { SERVICES_MAX = 32, BATCHERS_MAX = 64, PATH_VARS_MAX = 6, SEGMENTS_MAX = 16, STATUS_SLOTS = 28, TIMEOUT_MS = 10000, BODY_MAX = 1 << 20 };
+
+/* ---- the program --------------------------------------------------------------------------------------------------- */
+enum access_log { ACCESS_ALL, ACCESS_ERRORS, ACCESS_NONE };
+
+struct endpoint {                       /* a route at run time                                    */
+        const struct route *route;
+        const struct service *service;
+        const char  *name;              /* "GET /v1/orders/{id}"; owned                           */
+        const struct field *vars[PATH_VARS_MAX];
+        const char  *var_names[PATH_VARS_MAX + 1];      /* NULL-terminated; owned                 */
+        size_t       n_vars;
+        struct type  body;              /* the op's `in` with path variables taken off the wire   */
+        struct field *body_fields;      /* owned                                                  */
+        bool         takes_body;        /* POST, PUT, PATCH with members beyond the path's        */
+        bool         needs_body;        /* ... one of which is not optional                       */
+        struct metric *latency;
+        _Atomic(struct metric *) counts[STATUS_SLOTS];  /* found when first counted               */
+};
+
+struct app {
+        const struct service *services[SERVICES_MAX + 1];       /* that run here, pages included  */
+        size_t       n_services;
+        struct endpoint *endpoints; size_t n_endpoints;         /* owned                          */
+        struct router *router;
+        const struct op *batched[BATCHERS_MAX]; size_t n_batched;       /* numbered by op_slot.batcher */
+        struct config *config;
+        uint8_t      secret[32];
+        enum access_log access_log;
+        const struct app_options *options;              /* NULL in a test's world                 */
+        const char  *db_prefix;                         /* "souk_"                                */
+        str          admin_url;
+        int          pg_transactions;
+        struct worker *workers[WORKERS_MAX]; int n_workers;
+        struct bus  *bus;                               /* of worker 0                            */
+        atomic_bool  ready, draining;
+        int          port;
+        when         started;
+};
+
+struct unit {                           /* a service on a worker; ctx.unit                        */
+        const struct service *service;
+        struct worker *worker;
+        void        *state;                             /* owned                                  */
+        struct pg   *pg;
+        bool         started;
+};
+
+struct worker {
+        struct app  *app;
+        int          index;
+        struct unit  units[SERVICES_MAX]; size_t n_units;
+        struct batcher *batchers[BATCHERS_MAX];         /* NULL: its service does not run here    */
+        struct auth *auth;
+        struct server *server;
+        struct rand  rand;                              /* trace ids                              */
+        struct buf   access;                            /* lines not yet written                  */
+        struct fiber *flusher;                          /* sleeps until they are; NULL: none      */
+        struct fiber *parked[SERVICES_MAX]; size_t n_parked;    /* job fibers (worker 0)          */
+};
+struct worker *worker_here(void);                       /* of this thread; NULL: none             */
+void worker_enter(struct worker *w);                    /* makes it this thread's                 */
+
+/* Binds the tables together: slots, endpoints, router.
+ *   returns  0, or -INVALID_ARGUMENT with a sentence in c's fault: a table is wrong (the program must not start) */
+int  app_bind(struct ctx *c, struct app *a, const struct service *const *services, const char *target);
+void app_unbind(struct app *a);
+
+/* units.c: everything of the services on this worker. Wait. */
+int  databases_prepare(struct ctx *c, struct app *a);   /* ensure, migrate, check statements: all services at once */
+int  units_start(struct ctx *c, struct worker *w);
+void units_stop(struct ctx *c, struct worker *w);
+struct ctx unit_model(struct unit *u);                  /* a ctx without arena for bus, batchers  */
+int  bus_bind(struct ctx *c, struct worker *w);         /* opens the bus and subscribes every consumer; not started */
+
+/* op.c */
+struct unit *unit_of(struct worker *w, const struct op *op);    /* NULL: its service does not run here */
+struct unit *unit_named(struct worker *w, const char *service);
+/* Runs op in its unit on c itself (unit, pg and op are set). Waits. */
+int  op_run(struct ctx *c, struct unit *u, const struct op *op, const void *in, void *out) MUST_USE;
+
+/* jobs.c: on worker 0 */
+int  jobs_start(struct ctx *c, struct worker *w);
+void jobs_stop(struct ctx *c, struct worker *w);
+
+/* ---- routing ------------------------------------------------------------------------------------------------------- */
+struct router;
+struct match { const struct endpoint *endpoint; unsigned allowed; str values[PATH_VARS_MAX]; };    /* allowed: bits 1 << method; 0: no such path */
+struct router *router_new(void);
+struct router *router_free(struct router *r);
+int  router_add(struct router *r, const struct endpoint *e, char err[256]);     /* -INVALID_ARGUMENT with a sentence */
+void router_find(const struct router *r, enum method m, str path, struct match *out);   /* no allocation            */
+int  endpoint_init(struct endpoint *e, const struct service *s, const struct route *r, char err[256]);
+void endpoint_done(struct endpoint *e);
+
+/* ---- a request ------------------------------------------------------------------------------------------------------ */
+struct in_hand { const struct caller *caller; str body; };      /* a test's request: who asks (NULL: a token says) and the body are known */
+
+struct idem {                           /* an Idempotency-Key at work (idem.c)                    */
+        struct rider rider;
+        struct request *q;
+        str          flight;            /* its name in the set of those at work; p NULL: not there */
+        str          fingerprint;
+        const void  *out;               /* the answer's message while the operation runs          */
+};
+
+struct request {
+        struct ctx  *c;
+        struct exchange *x;
+        struct worker *w;
+        const struct endpoint *endpoint;                /* NULL until routed                      */
+        struct match match;
+        const struct in_hand *hand;                     /* NULL: from a socket                    */
+        int64_t      started_us;
+        int          code;                              /* how it ended: 0 or a negative code     */
+        bool         traced;                            /* it brought a traceparent               */
+        bool         has_body; str body;                /* read already                           */
+        struct idem  idem;
+};
+
+/* before: 0 go on; 1 answered, go no further; negative: refused, the fault says why. May wait. after: in reverse order, for each
+ * whose before ran, once the answer stands. Either may be NULL. */
+struct middleware { const char *name; int (*before)(struct request *q); void (*after)(struct request *q); };
+extern const struct middleware middlewares[];           /* middleware.c; ends with name NULL      */
+
+void edge_handle(struct ctx *c, struct exchange *x, void *worker);      /* a server_handler       */
+void edge_answer(struct ctx *c, struct exchange *x, struct worker *w, const struct in_hand *hand);
+int  request_body(struct request *q, str *out);         /* read once; checks type and size. Waits. */
+/* A 4xx that a header field brought on: one flaw with its name. returns -INVALID_ARGUMENT */
+int  header_refused(struct ctx *c, int http, const char *slug, const char *header, const char *why);
+int  answer_status(const struct endpoint *e);
+int  location_write(struct ctx *c, const char *pattern, const struct type *t, const void *msg, str *out);
+/* Writes c's fault as problem+json (RFC 9457) and sets status and headers that go with it. */
+void allow_write(struct request *q);                      /* the Allow field: the methods of the path  */
+void problem_write(struct request *q, int code);
+const char *problem_slug(const struct ctx *c, int code);
+
+/* trace.c: W3C Trace Context, level 1 */
+void trace_begin(struct request *q);                    /* fills c->trace                         */
+bool traceparent_read(str header, struct trace *out);
+void traceparent_write(const struct trace *t, char out[56]);
+
+/* idem.c */
+int  idem_before(struct request *q);
+void idem_after(struct request *q);
+extern const struct query *const idem_queries[];
+int  idem_tidy(struct ctx *c);                          /* of c's database: forgets what is older than 24 h. Waits. returns rows */
+
+/* access.c */
+void access_line(struct request *q);
+void access_flush(struct worker *w);
+void access_stop(struct worker *w);
+
+/* stats.c */
+void stats_count(struct request *q);
+void stats_endpoint(struct endpoint *e);                /* makes its series                       */
+void stats_gauges(struct worker *w);                    /* sets this worker's gauges; at a scrape */
+
+/* pages.c */
+extern const struct service pages_service;
+/* Runs fn on the loop of every worker, outside fibers, and waits for all. Waits. */
+int  each_worker(struct ctx *c, void (*fn)(struct worker *w, void *arg), void *arg);
+#endif

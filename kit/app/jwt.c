@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * jwt.c - access tokens signed and checked (RFC 7515, 7517, 7518, 7638, 9068), the cryptography by cjose.
+ *
+ * A token is held against its header's rules before any key is touched: the header names a key, never what to do with it. Every refusal is
+ * `invalid_token`; its message says why, and never repeats the token. */
+#include "jwt.h"
+#include <cjose/cjose.h>
+#include <stdlib.h>
+#include "hash.h"
+#include "json.h"
+#include "pool.h"
+#include "text.h"
+
+enum { TOKEN_MAX = 4096, LEEWAY_S = 60, KID_MAX = 128 };
+enum alg { RS256, ES256 };
+static const char *const alg_names[] = { "RS256", "ES256" };
+
+struct jwk { cjose_jwk_t *key; enum alg alg; char kid[KID_MAX + 1]; };
+
+const char *const role_names[] = { "customer", "vendor", "staff", "admin", "service", NULL };
+
+/* ---- keys ------------------------------------------------------------------------------------------------------------- */
+
+void jwk_free(struct jwk **kp)
+{
+        struct jwk *k = *kp;
+        if (!k) return;
+        cjose_jwk_release(k->key);
+        free(k);
+        *kp = NULL;
+}
+
+str jwk_kid(const struct jwk *k)        { return str_of(k->kid); }
+
+static void free_text(char **text)      { free(*text); }
+
+/* RFC 7638: the required members in the order of their names, without blanks. */
+static void thumbprint(const char *json, enum alg alg, char kid[KID_MAX + 1])
+{
+        static const char *const members[2][4] = { [RS256] = { "e", "kty", "n" }, [ES256] = { "crv", "kty", "x", "y" } };
+        struct buf b AUTO(buf_done) = BUF_INIT(8192), name AUTO(buf_done) = BUF_INIT(100);
+        for (size_t i = 0; i < 4 && members[alg][i]; i++) {
+                buf_printf(&b, "%c\"%s\":", i ? ',' : '{', members[alg][i]);
+                buf_add(&b, json_member(str_of(json), members[alg][i]));
+        }
+        buf_char(&b, '}');
+        struct digest d = sha256(buf_str(&b));
+        base64url_write(&name, (str){ (const char *)d.b, sizeof d.b });
+        memcpy(kid, buf_str(&name).p, name.n);
+        kid[name.n] = 0;
+}
+
+static int jwk_make(cjose_jwk_t *made, enum alg alg, struct jwk **out)
+{
+        cjose_err err;
+        char *json AUTO(free_text) = made ? cjose_jwk_to_json(made, false, &err) : NULL;
+        struct jwk *k = json ? calloc(1, sizeof *k) : NULL;
+        if (!k) {
+                if (made) cjose_jwk_release(made);
+                return -INTERNAL;
+        }
+        *k = (struct jwk){ .key = made, .alg = alg };
+        thumbprint(json, alg, k->kid);
+        cjose_jwk_set_kid(made, k->kid, strlen(k->kid), &err);
+        *out = k;
+        return 0;
+}
+
+int jwk_make_rs256(struct jwk **out)
+{
+        cjose_err err;
+        return jwk_make(cjose_jwk_create_RSA_random(2048, (const uint8_t *)"\1\0\1", 3, &err), RS256, out);
+}
+
+int jwk_make_es256(struct jwk **out)
+{
+        cjose_err err;
+        return jwk_make(cjose_jwk_create_EC_random(CJOSE_JWK_EC_P_256, &err), ES256, out);
+}
+
+static int text_member(struct ctx *c, str object, const char *name, str *out)
+{
+        str raw = json_member(object, name);
+        *out = (str){ NULL, 0 };
+        return raw.p ? json_text(c, raw, out) : 0;
+}
+
+static int bad_key(struct ctx *c, const char *why)      { return fail(c, INVALID_ARGUMENT, "invalid_key", "the key %s", why); }
+
+/* What the JSON says must be one of the two shapes this program signs and checks with. */
+static int check_key(struct ctx *c, str json, enum alg *alg, str *kid)
+{
+        str name, kty, use, crv;
+        TRY(json_validate(c, json));
+        if (json_kind_of(json) != JSON_OBJECT) return bad_key(c, "is no object");
+        TRY(text_member(c, json, "alg", &name));
+        TRY(text_member(c, json, "kty", &kty));
+        TRY(text_member(c, json, "use", &use));
+        TRY(text_member(c, json, "crv", &crv));
+        TRY(text_member(c, json, "kid", kid));
+        if (!kid->n || kid->n > KID_MAX) return bad_key(c, "has no kid of 1 to 128 bytes");
+        if (use.p && !str_eq(use, STR("sig"))) return bad_key(c, "is not for signatures");
+        if (str_eq(name, STR("RS256")) && str_eq(kty, STR("RSA"))) *alg = RS256;
+        else if (str_eq(name, STR("ES256")) && str_eq(kty, STR("EC")) && str_eq(crv, STR("P-256"))) *alg = ES256;
+        else return bad_key(c, "is not RS256 on RSA or ES256 on P-256");
+        return 0;
+}
+
+int jwk_read(struct ctx *c, str json, struct jwk **out)
+{
+        enum alg alg;
+        str kid;
+        cjose_err err;
+        TRY(check_key(c, json, &alg, &kid));
+        cjose_jwk_t *key = cjose_jwk_import(json.p, json.n, &err);
+        if (!key) return bad_key(c, "does not read");
+        struct jwk *k = cjose_jwk_get_keysize(key, &err) >= (alg == RS256 ? 2048 : 256) ? calloc(1, sizeof *k) : NULL;
+        if (!k) {
+                cjose_jwk_release(key);
+                return bad_key(c, "is under 2048 bits");
+        }
+        k->key = key;
+        k->alg = alg;
+        memcpy(k->kid, kid.p, kid.n);
+        *out = k;
+        return 0;
+}
+
+int jwk_write(struct ctx *c, const struct jwk *k, bool with_private, str *out)
+{
+        cjose_err err;
+        char *json AUTO(free_text) = cjose_jwk_to_json(k->key, with_private, &err);
+        struct buf b AUTO(buf_done) = BUF_INIT(16384);
+        struct jw w = { .b = &b };
+        str name, value;
+        if (!json) return fail(c, INTERNAL, "invalid_key", "the key cannot be written: %s", err.message);
+        jw_object(&w);
+        jw_key(&w, "kid");
+        jw_z(&w, k->kid);
+        jw_key(&w, "use");
+        jw_z(&w, "sig");
+        jw_key(&w, "alg");
+        jw_z(&w, alg_names[k->alg]);
+        for (struct json_walk walk = json_open(str_of(json)); json_next_member(c, &walk, &name, &value);) {
+                if (str_eq(name, STR("kid"))) continue;
+                jw_key_str(&w, name);
+                jw_raw(&w, value);
+        }
+        jw_object_end(&w);
+        *out = arena_str(c->arena, buf_str(&b));
+        memset(json, 0, strlen(json));
+        return buf_error(&b) || !out->p ? fail(c, RESOURCE_EXHAUSTED, "out_of_memory", "no room for a key") : 0;
+}
+
+/* ---- signing ------------------------------------------------------------------------------------------------------------ */
+
+struct signing { const struct jwk *key; str payload; char *compact; };
+
+static int sign_on_pool(void *arg)
+{
+        struct signing *s = arg;
+        cjose_err err;
+        const char *text = NULL;
+        cjose_header_t *h = cjose_header_new(&err);
+        cjose_jws_t *jws = NULL;
+        bool ready = h && cjose_header_set(h, CJOSE_HDR_ALG, alg_names[s->key->alg], &err) && cjose_header_set(h, CJOSE_HDR_KID, s->key->kid, &err) &&
+                     cjose_header_set(h, "typ", "at+jwt", &err);
+        if (ready) jws = cjose_jws_sign(s->key->key, h, (const uint8_t *)s->payload.p, s->payload.n, &err);
+        if (jws && cjose_jws_export(jws, &text, &err)) s->compact = strdup(text);
+        cjose_jws_release(jws);
+        if (h) cjose_header_release(h);
+        return s->compact ? 0 : -INTERNAL;
+}
+
+static void put_text(struct jw *w, const char *name, str s)
+{
+        if (!s.p) return;
+        jw_key(w, name);
+        jw_str(w, s);
+}
+
+static void put_id(struct jw *w, const char *name, uid id)
+{
+        char text[37];
+        if (uid_is_zero(id)) return;
+        uid_format(id, text);
+        put_text(w, name, str_of(text));
+}
+
+static void claims_write(struct buf *b, const struct claims *m)
+{
+        struct jw w = { .b = b };
+        jw_object(&w);
+        put_text(&w, "iss", m->iss);
+        put_id(&w, "sub", m->sub);
+        put_text(&w, "aud", m->aud);
+        jw_key(&w, "exp");
+        jw_int(&w, m->exp.us / 1000000);
+        jw_key(&w, "iat");
+        jw_int(&w, m->iat.us / 1000000);
+        put_text(&w, "jti", m->jti);
+        put_text(&w, "client_id", m->client_id);
+        put_text(&w, "scope", m->scope);
+        put_id(&w, "sid", m->sid);
+        jw_key(&w, "roles");
+        jw_array(&w);
+        for (unsigned i = 0; role_names[i]; i++)
+                if (m->roles & 1u << i) jw_z(&w, role_names[i]);
+        jw_array_end(&w);
+        jw_object_end(&w);
+}
+
+int jwt_sign(struct ctx *c, const struct jwk *k, const struct claims *claims, str *out)
+{
+        struct buf b AUTO(buf_done) = BUF_INIT(TOKEN_MAX);
+        claims_write(&b, claims);
+        if (buf_error(&b)) return fail(c, INVALID_ARGUMENT, "too_large", "the claims are over %d bytes", TOKEN_MAX);
+        struct signing s = { .key = k, .payload = buf_str(&b) };
+        int r = pool_run(c, sign_on_pool, &s);
+        if (r == -INTERNAL) return fail(c, INTERNAL, "signing", "the token could not be signed");
+        TRY(r);
+        *out = arena_str(c->arena, str_of(s.compact));
+        free(s.compact);
+        if (!out->p) return fail(c, RESOURCE_EXHAUSTED, "out_of_memory", "no room for a token");
+        return out->n <= TOKEN_MAX ? 0 : fail(c, INVALID_ARGUMENT, "too_large", "the token is over %d bytes", TOKEN_MAX);
+}
+
+/* ---- checking ------------------------------------------------------------------------------------------------------------ */
+
+static int bad(struct ctx *c, const char *why)
+{
+        fault_clear(c);
+        return fail(c, UNAUTHENTICATED, "invalid_token", "the token %s", why);
+}
+
+static int part_read(struct ctx *c, str part, str *out)
+{
+        if (!part.n || base64url_read(c->arena, part, out) < 0 || json_validate(c, *out) < 0 || json_kind_of(*out) != JSON_OBJECT)
+                return bad(c, "is not a signed JSON token");
+        return 0;
+}
+
+/* RFC 8725: what could make the checker do something else than check with its own key is refused outright. */
+static int check_header(struct ctx *c, str header, str *kid, str *alg)
+{
+        static const char *const never[] = { "crit", "b64", "jwk", "jku", "x5u", "x5c", "zip", "enc" };
+        str typ;
+        for (size_t i = 0; i < COUNT(never); i++)
+                if (json_member(header, never[i]).p) return bad(c, "has a header member that is not taken here");
+        if (text_member(c, header, "typ", &typ) < 0 || text_member(c, header, "kid", kid) < 0 || text_member(c, header, "alg", alg) < 0)
+                return bad(c, "has a header member that is no text");
+        if (!str_eq_nocase(typ, STR("at+jwt")) && !str_eq_nocase(typ, STR("application/at+jwt"))) return bad(c, "is no access token (typ at+jwt)");
+        return kid->n ? 0 : bad(c, "names no key");
+}
+
+static int check_signature(struct ctx *c, str token, const struct jwk *key)
+{
+        cjose_err err;
+        cjose_jws_t *jws = cjose_jws_import(token.p, token.n, &err);
+        bool good = jws && cjose_jws_verify(jws, key->key, &err);
+        cjose_jws_release(jws);
+        return good ? 0 : bad(c, "has a wrong signature");
+}
+
+static bool audience_has(struct ctx *c, str aud, str want)
+{
+        str one, element;
+        if (json_kind_of(aud) == JSON_STRING) return json_text(c, aud, &one) == 0 && str_eq(one, want);
+        if (json_kind_of(aud) != JSON_ARRAY) return false;
+        for (struct json_walk w = json_open(aud); json_next_element(&w, &element);)
+                if (json_kind_of(element) == JSON_STRING && json_text(c, element, &one) == 0 && str_eq(one, want)) return true;
+        return false;
+}
+
+static int read_roles(struct ctx *c, str roles, unsigned *out)
+{
+        str element, word;
+        *out = 0;
+        if (!roles.p) return 0;
+        if (json_kind_of(roles) != JSON_ARRAY) return -INVALID_ARGUMENT;
+        for (struct json_walk w = json_open(roles); json_next_element(&w, &element);) {
+                TRY(json_text(c, element, &word));
+                for (unsigned i = 0; role_names[i]; i++)
+                        if (str_eq(word, str_of(role_names[i]))) *out |= 1u << i;
+        }
+        return 0;
+}
+
+static int read_id(struct ctx *c, str claims, const char *name, uid *out)
+{
+        str text;
+        TRY(text_member(c, claims, name, &text));
+        return text.p ? uid_parse(text, out) : 0;
+}
+
+static int read_time(str claims, const char *name, when *out)
+{
+        int64_t s;
+        str raw = json_member(claims, name);
+        out->us = 0;
+        if (!raw.p) return 0;
+        if (json_kind_of(raw) != JSON_NUMBER || json_int(raw, &s) < 0 || s <= 0 || s > INT64_MAX / 1000000) return -INVALID_ARGUMENT;
+        out->us = s * 1000000;
+        return 0;
+}
+
+static int claims_read(struct ctx *c, str text, struct claims *m, when *nbf)
+{
+        *m = (struct claims){ 0 };
+        TRY(text_member(c, text, "iss", &m->iss));
+        TRY(text_member(c, text, "client_id", &m->client_id));
+        TRY(text_member(c, text, "jti", &m->jti));
+        TRY(text_member(c, text, "scope", &m->scope));
+        TRY(read_id(c, text, "sub", &m->sub));
+        TRY(read_id(c, text, "sid", &m->sid));
+        TRY(read_time(text, "iat", &m->iat));
+        TRY(read_time(text, "exp", &m->exp));
+        TRY(read_time(text, "nbf", nbf));
+        return read_roles(c, json_member(text, "roles"), &m->roles);
+}
+
+static int check_claims(struct ctx *c, str text, str iss, str aud, when now, struct claims *m)
+{
+        when nbf;
+        int64_t soon = now.us + LEEWAY_S * 1000000LL;
+        if (claims_read(c, text, m, &nbf) < 0) return bad(c, "has a claim of the wrong kind");
+        if (uid_is_zero(m->sub) || !m->exp.us || !m->iat.us) return bad(c, "lacks sub, exp or iat");
+        if (!str_eq(m->iss, iss)) return bad(c, "comes from another issuer");
+        if (!audience_has(c, json_member(text, "aud"), aud)) return bad(c, "is for another audience");
+        if (m->exp.us <= now.us) return bad(c, "has expired");
+        if (m->iat.us > soon || nbf.us > soon) return bad(c, "is not valid yet");
+        m->aud = aud;
+        return 0;
+}
+
+int jwt_verify(struct ctx *c, str token, jwk_find find, void *arg, str iss, str aud, when now, struct claims *out)
+{
+        str header, payload, kid, alg;
+        if (token.n > TOKEN_MAX) return bad(c, "is over 4 KiB");
+        str signature = token, first = str_split(&signature, '.'), second = str_split(&signature, '.');
+        if (!signature.n || str_find(signature, '.') >= 0) return bad(c, "is not three parts with dots");
+        TRY(part_read(c, first, &header));
+        TRY(check_header(c, header, &kid, &alg));
+        const struct jwk *key = find(arg, kid);
+        if (!key) return bad(c, "was signed with a key that is not known");
+        if (!str_eq(alg, str_of(alg_names[key->alg]))) return bad(c, "names another algorithm than its key's");
+        TRY(check_signature(c, token, key));
+        TRY(part_read(c, second, &payload));
+        return check_claims(c, payload, iss, aud, now, out);
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * problem.c - a failure as its client sees it: application/problem+json (RFC 9457), one shape for every refusal.
+ *
+ * What went wrong inside (INTERNAL, UNKNOWN, DATA_LOSS) is for the log; the client gets a trace id to ask about. */
+#include "engine.h"
+#include "json.h"
+#include "text.h"
+
+static bool is_ours(int code)           { return code == -INTERNAL || code == -UNKNOWN || code == -DATA_LOSS; }
+
+const char *problem_slug(const struct ctx *c, int code)
+{
+        static const char *const usual[] = {
+                [CANCELLED] = "cancelled", [UNKNOWN] = "internal", [INVALID_ARGUMENT] = "invalid", [DEADLINE_EXCEEDED] = "deadline_exceeded",
+                [NOT_FOUND] = "not_found", [ALREADY_EXISTS] = "already_exists", [PERMISSION_DENIED] = "forbidden",
+                [RESOURCE_EXHAUSTED] = "too_much", [FAILED_PRECONDITION] = "failed_precondition", [ABORTED] = "conflict",
+                [OUT_OF_RANGE] = "out_of_range", [UNIMPLEMENTED] = "unimplemented", [INTERNAL] = "internal", [UNAVAILABLE] = "unavailable",
+                [DATA_LOSS] = "internal", [UNAUTHENTICATED] = "unauthenticated",
+        };
+        if (is_ours(code)) return "internal";
+        if (c->fault.code == (enum code)-code && c->fault.slug) return c->fault.slug;
+        return -code > 0 && (size_t)-code < COUNT(usual) ? usual[-code] : "internal";
+}
+
+static str detail_of(const struct ctx *c, int code)
+{
+        if (is_ours(code)) return STR("something went wrong here; the log has it under trace_id");
+        if (c->fault.code == (enum code)-code && c->fault.message.p) return c->fault.message;
+        return str_of(code == -NOT_FOUND ? "there is no such thing" : code_name(code));
+}
+
+static void write_flaws(struct jw *w, const struct ctx *c)
+{
+        if (!c->fault.flaws) return;
+        jw_key(w, "errors");
+        jw_array(w);
+        for (const struct flaw *f = c->fault.flaws; f; f = f->next) {
+                jw_object(w);
+                jw_key(w, "pointer");
+                jw_str(w, f->pointer);
+                jw_key(w, "slug");
+                jw_z(w, f->slug);
+                jw_key(w, "detail");
+                jw_str(w, f->detail);
+                jw_object_end(w);
+        }
+        jw_array_end(w);
+        if (c->fault.n_flaws <= FLAWS_MAX) return;
+        jw_key(w, "errors_left_out");
+        jw_int(w, (int64_t)(c->fault.n_flaws - FLAWS_MAX));
+}
+
+static void write_body(struct request *q, int code)
+{
+        const char *slug = problem_slug(q->c, code);
+        struct buf trace AUTO(buf_done) = BUF_INIT(64);
+        struct jw w = { .b = q->x->body };
+        hex_write(&trace, (str){ (const char *)q->c->trace.trace_id, 16 });
+        jw_object(&w);
+        jw_key(&w, "type");
+        buf_lit(w.b, "\"/docs#");       /* a slug is a word of [a-z0-9_] */
+        buf_lit(w.b, slug);
+        buf_char(w.b, '"');
+        w.comma = true;
+        w.keyed = false;
+        jw_key(&w, "title");
+        jw_z(&w, status_reason(q->x->status));
+        jw_key(&w, "status");
+        jw_int(&w, q->x->status);
+        jw_key(&w, "detail");
+        jw_str(&w, detail_of(q->c, code));
+        jw_key(&w, "instance");
+        jw_str(&w, q->x->head.path);
+        jw_key(&w, "slug");
+        jw_z(&w, slug);
+        jw_key(&w, "trace_id");
+        jw_str(&w, buf_str(&trace));
+        write_flaws(&w, q->c);
+        jw_object_end(&w);
+}
+
+/* What a client must know beside the status: how to authenticate, which methods there are, when to come again. */
+static void challenge(struct request *q, int code)
+{
+        struct ctx *c = q->c;
+        const char *slug = problem_slug(c, code);
+        str value = STR("Bearer realm=\"souk\"");
+        if (code == -UNAUTHENTICATED && !strcmp(slug, "invalid_token")) value = STR("Bearer realm=\"souk\", error=\"invalid_token\"");
+        if (code == -PERMISSION_DENIED) {
+                if (strcmp(slug, "insufficient_scope") != 0 || !q->endpoint || !q->endpoint->route->scope) return;
+                value = arena_printf(c->arena, "Bearer realm=\"souk\", error=\"insufficient_scope\", scope=\"%s\"", q->endpoint->route->scope);
+        }
+        if (value.p) res_header(c, q->x, "www-authenticate", value);
+}
+
+static void retry_after(struct request *q, int code)
+{
+        int ms = q->c->fault.code == (enum code)-code ? q->c->fault.retry_after_ms : 0;
+        if (!ms && code == -UNAVAILABLE) ms = 1000;
+        str value = ms ? arena_printf(q->c->arena, "%d", (ms + 999) / 1000) : (str){ NULL, 0 };
+        if (value.p) res_header(q->c, q->x, "retry-after", value);
+}
+
+void allow_write(struct request *q)
+{
+        char list[80];
+        size_t n = 0;
+        for (int m = GET; m < METHODS; m++)
+                if (q->match.allowed & 1u << m) n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", method_name(m));
+        res_header(q->c, q->x, "allow", (str){ list, n });
+}
+
+void problem_write(struct request *q, int code)
+{
+        struct fault *f = &q->c->fault;
+        buf_clear(q->x->body);
+        q->x->out.n = 0;                /* what a half-made answer had said */
+        q->x->status = f->code == (enum code)-code && f->http ? f->http : code_http(code);
+        write_body(q, code);
+        if (buf_error(q->x->body)) buf_clear(q->x->body);
+        res_header(q->c, q->x, "content-type", STR("application/problem+json"));
+        if (code == -UNAUTHENTICATED || code == -PERMISSION_DENIED) challenge(q, code);
+        if (q->x->status == 405) allow_write(q);
+        retry_after(q, code);
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * route.c - finds the endpoint of a method and a path in a tree of segments, built once from the tables.
+ *
+ *     /v1/orders/{id}/items       ""  -> v1 -> orders -> {} -> items
+ *
+ * A literal segment is tried before a variable; when it leads nowhere for this method the variable has its turn, so the order of
+ * the tables does not matter. Values stay percent-encoded. Looking up touches no allocator and is bounded by SEGMENTS_MAX. */
+#include "engine.h"
+#include <stdlib.h>
+
+struct node {
+        str          segment;           /* points into the route's path                           */
+        struct node *child, *next;      /* literals                                               */
+        struct node *variable;
+        const struct endpoint *ends[METHODS];
+        unsigned     allowed;
+};
+struct router { struct node root; };
+
+static struct node *node_new(str segment)
+{
+        struct node *n = calloc(1, sizeof *n);
+        if (!n) abort();                /* at start, before anything is served */
+        n->segment = segment;
+        return n;
+}
+
+static void node_free(struct node *n)
+{
+        for (struct node *next; n; n = next) {
+                next = n->next;
+                node_free(n->child);
+                node_free(n->variable);
+                free(n);
+        }
+}
+
+struct router *router_new(void)
+{
+        struct router *r = calloc(1, sizeof *r);
+        if (!r) abort();
+        return r;
+}
+
+struct router *router_free(struct router *r)
+{
+        if (!r) return NULL;
+        node_free(r->root.child);
+        node_free(r->root.variable);
+        free(r);
+        return NULL;
+}
+
+static bool is_variable(str segment)    { return segment.n > 2 && segment.p[0] == '{' && segment.p[segment.n - 1] == '}'; }
+
+static struct node *node_child(struct node *at, str segment)
+{
+        if (is_variable(segment)) {
+                if (!at->variable) at->variable = node_new(segment);
+                return at->variable;
+        }
+        for (struct node *n = at->child; n; n = n->next)
+                if (str_eq(n->segment, segment)) return n;
+        struct node *n = node_new(segment);
+        n->next = at->child;
+        return at->child = n;
+}
+
+int router_add(struct router *r, const struct endpoint *e, char err[256])
+{
+        struct node *at = &r->root;
+        enum method m = e->route->method;
+        str path = str_of(e->route->path);
+        for (str rest = str_cut(path, 1, path.n), segment; rest.p && (segment = str_split(&rest, '/'), true);) at = node_child(at, segment);
+        if (at->ends[m]) {
+                snprintf(err, 256, "%s: two routes, the other is %s of %s", e->name, at->ends[m]->name, at->ends[m]->service->name);
+                return -INVALID_ARGUMENT;
+        }
+        at->ends[m] = e;
+        at->allowed |= 1u << m;
+        return 0;
+}
+
+/* Walks on from `at`; depth counts values taken. true when an endpoint for the method was found. */
+static bool find(const struct node *at, enum method m, str rest, size_t taken, size_t depth, struct match *out)
+{
+        if (!rest.p) {
+                out->allowed |= at->allowed;
+                out->endpoint = at->ends[m];
+                return out->endpoint != NULL;
+        }
+        if (depth == SEGMENTS_MAX) return false;
+        str segment = str_split(&rest, '/');
+        for (const struct node *n = at->child; n; n = n->next) {
+                if (!str_eq(n->segment, segment)) continue;
+                if (find(n, m, rest, taken, depth + 1, out)) return true;
+                break;
+        }
+        if (!at->variable || !segment.n || taken == PATH_VARS_MAX) return false;
+        if (!find(at->variable, m, rest, taken + 1, depth + 1, out)) return false;
+        out->values[taken] = segment;
+        return true;
+}
+
+void router_find(const struct router *r, enum method m, str path, struct match *out)
+{
+        *out = (struct match){ 0 };
+        if (!path.n || path.p[0] != '/') return;
+        if (find(&r->root, m == HEAD ? GET : m, str_cut(path, 1, path.n), 0, 0, out)) out->allowed |= 1u << out->endpoint->route->method;
+        if (out->allowed & 1u << GET) out->allowed |= 1u << HEAD;
+        if (out->allowed) out->allowed |= 1u << OPTIONS;
+}
+
+/* ---- what is worked out of a route once ----------------------------------------------------------------------------- */
+
+static int name_of(struct endpoint *e, char err[256])
+{
+        char *name;
+        if (asprintf(&name, "%s %s", method_name(e->route->method), e->route->path) < 0) abort();
+        e->name = name;
+        if (e->route->path[0] == '/' && e->route->method > METHOD_OTHER && e->route->method < METHODS) return 0;
+        snprintf(err, 256, "%s: not a route", name);
+        return -INVALID_ARGUMENT;
+}
+
+static int find_vars(struct endpoint *e, char err[256])
+{
+        size_t depth = 0;
+        str path = str_of(e->route->path);
+        for (str rest = str_cut(path, 1, path.n), segment; rest.p && (segment = str_split(&rest, '/'), true); depth++) {
+                if (!is_variable(segment)) continue;
+                str name = str_cut(segment, 1, segment.n - 1);
+                const struct field *f = e->route->op ? type_field(e->route->op->in, name) : NULL;
+                if (e->n_vars == PATH_VARS_MAX || (e->route->op && !f)) {
+                        snprintf(err, 256, "%s: {" STR_FMT "} is no member of %s", e->name, STR_ARG(name), e->route->op ? e->route->op->in->name : "");
+                        return -INVALID_ARGUMENT;
+                }
+                e->vars[e->n_vars] = f;
+                e->var_names[e->n_vars] = strndup(name.p, name.n);
+                if (!e->var_names[e->n_vars++]) abort();
+        }
+        if (depth <= SEGMENTS_MAX) return 0;
+        snprintf(err, 256, "%s: over %d segments", e->name, SEGMENTS_MAX);
+        return -INVALID_ARGUMENT;
+}
+
+static bool is_var(const struct endpoint *e, const struct field *f)
+{
+        for (size_t i = 0; i < e->n_vars; i++)
+                if (e->vars[i] == f) return true;
+        return false;
+}
+
+/* The message as a body has it: what the path says is off the wire there. */
+static void shape_body(struct endpoint *e)
+{
+        const struct type *in = e->route->op->in;
+        enum method m = e->route->method;
+        e->body = *in;
+        if (m != POST && m != PUT && m != PATCH) return;
+        e->body_fields = calloc(in->n + 1, sizeof *e->body_fields);
+        if (!e->body_fields) abort();
+        for (size_t i = 0; i < in->n; i++) {
+                struct field *f = &e->body_fields[i];
+                *f = in->fields[i];
+                if (is_var(e, &in->fields[i])) f->internal = f->optional = true;
+                if (f->internal) continue;
+                e->takes_body = true;
+                if (!f->optional) e->needs_body = true;
+        }
+        e->body.fields = e->body_fields;
+}
+
+static int check_route(const struct endpoint *e, char err[256])
+{
+        const struct route *r = e->route;
+        const char *wrong = NULL;
+        if (!r->op == !r->raw) wrong = "has an operation or a raw handler, not both or neither";
+        else if (r->who == WHO_UNSAID) wrong = "does not say who may";
+        else if (r->scope && r->who == ANYONE) wrong = "wants a scope of anyone";
+        else if (r->idempotent && r->keyed) wrong = "is idempotent or keyed, not both";
+        else if (r->idempotent && (!r->op || r->op->batch)) wrong = "a batched operation is keyed, not idempotent";
+        else if ((r->idempotent || r->keyed) && r->who == ANYONE) wrong = "a key belongs to somebody, not to anyone";
+        else if (r->method == HEAD || r->method == OPTIONS) wrong = "HEAD and OPTIONS answer by themselves";
+        if (!wrong) return 0;
+        snprintf(err, 256, "%s: %s", e->name, wrong);
+        return -INVALID_ARGUMENT;
+}
+
+int endpoint_init(struct endpoint *e, const struct service *s, const struct route *r, char err[256])
+{
+        *e = (struct endpoint){ .route = r, .service = s };
+        TRY(name_of(e, err));
+        TRY(check_route(e, err));
+        TRY(find_vars(e, err));
+        if (!r->op) return 0;
+        TRY(type_check(r->op->in, err));
+        TRY(type_check(r->op->out, err));
+        shape_body(e);
+        return 0;
+}
+
+void endpoint_done(struct endpoint *e)
+{
+        free((char *)e->name);
+        for (size_t i = 0; i < e->n_vars; i++) free((char *)e->var_names[i]);
+        free(e->body_fields);
+}
+
+int answer_status(const struct endpoint *e)
+{
+        if (e->route->status) return e->route->status;
+        return e->route->op && e->route->op->out == &nothing_type ? 204 : 200;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * stats.c - what the program counts about itself: requests as they end, and gauges of everything else when somebody looks.
+ *
+ * An endpoint keeps the pointers of its series, so counting a request is two additions. */
+#include "engine.h"
+#include "batch.h"
+#include "outbox.h"
+#include "pool.h"
+
+static const struct metric_family requests = { "souk_http_requests_total", "Requests answered, by route and status.", METRIC_COUNTER,
+                                               { "method", "route", "status" } };
+static const struct metric_family latency = { "souk_http_request_seconds", "Time from a request's head to its whole answer, by route.",
+                                              METRIC_HISTOGRAM, { "method", "route" } };
+static const struct metric_family strays = { "souk_http_strays_total", "Requests that no route took, by status.", METRIC_COUNTER, { "status" } };
+
+/* The statuses this program answers; anything else shares the last slot. */
+static const int statuses[STATUS_SLOTS - 1] = { 200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 406, 408, 409, 410, 411, 412, 413, 415, 417,
+                                                422, 429, 499, 500, 501, 502, 503, 504 };
+
+static size_t slot_of(int status)
+{
+        size_t i = 0;
+        while (i < COUNT(statuses) && statuses[i] != status) i++;
+        return i;
+}
+
+static const char *slot_name(size_t slot, char text[8])
+{
+        if (slot == COUNT(statuses)) return "other";
+        snprintf(text, 8, "%d", statuses[slot]);
+        return text;
+}
+
+void stats_endpoint(struct endpoint *e)
+{
+        e->latency = metric_of(&latency, (const char *const[]){ method_name(e->route->method), e->route->path, NULL });
+}
+
+void stats_count(struct request *q)
+{
+        char text[8];
+        size_t slot = slot_of(q->x->status ? q->x->status : 200);
+        struct endpoint *e = (struct endpoint *)q->endpoint;    /* only its counters are written */
+        if (!e) {
+                metric_add(metric_of(&strays, (const char *const[]){ slot_name(slot, text), NULL }), 1);
+                return;
+        }
+        struct metric *m = atomic_load_explicit(&e->counts[slot], memory_order_relaxed);
+        if (!m) {
+                m = metric_of(&requests, (const char *const[]){ method_name(e->route->method), e->route->path, slot_name(slot, text), NULL });
+                atomic_store_explicit(&e->counts[slot], m, memory_order_relaxed);
+        }
+        metric_add(m, 1);
+        metric_observe(e->latency, clock_us() - q->started_us);
+}
+
+/* ---- gauges: set by each worker for itself, so that a scrape's sum is the program's ----------------------------------- */
+
+#define FAMILY(id, kind_, name_, doc_, ...) static const struct metric_family id = { name_, doc_, kind_, { __VA_ARGS__ } }
+FAMILY(fibers, METRIC_GAUGE, "souk_fibers", "Fibers by state.", "state");
+FAMILY(switches, METRIC_COUNTER, "souk_fiber_switches_total", "Switches between fibers.");
+FAMILY(holds, METRIC_COUNTER, "souk_loop_holds_total", "Times a fiber held its loop for over 10 ms.");
+FAMILY(connections, METRIC_GAUGE, "souk_http_connections", "Open connections of clients, by what they do.", "state");
+FAMILY(http_bytes, METRIC_COUNTER, "souk_http_bytes_total", "Bytes received and sent.", "direction");
+FAMILY(http_refused, METRIC_COUNTER, "souk_http_refused_total", "Connections refused because there were too many.");
+FAMILY(pg_connections, METRIC_GAUGE, "souk_db_connections", "Connections to a service's database, by state.", "service", "state");
+FAMILY(pg_waiting, METRIC_GAUGE, "souk_db_waiting", "Fibers that wait for a connection.", "service");
+FAMILY(pg_flight, METRIC_GAUGE, "souk_db_in_flight", "Statements sent and not yet answered.", "service");
+FAMILY(pg_statements, METRIC_COUNTER, "souk_db_statements_total", "Statements, by how they ended.", "service", "result");
+FAMILY(pg_reconnects, METRIC_COUNTER, "souk_db_reconnects_total", "Connections opened again after a loss.", "service");
+FAMILY(pg_up, METRIC_GAUGE, "souk_db_up", "Workers whose connection to the database stands.", "service");
+FAMILY(batch_calls, METRIC_COUNTER, "souk_batch_calls_total", "Calls of batched operations.", "operation");
+FAMILY(batch_runs, METRIC_COUNTER, "souk_batch_runs_total", "Transactions they shared.", "operation");
+FAMILY(batch_reruns, METRIC_COUNTER, "souk_batch_reruns_total", "Runs beyond a batch's first: one call had failed it.", "operation");
+FAMILY(batch_waiting, METRIC_GAUGE, "souk_batch_waiting", "Calls that wait for the next batch.", "operation");
+FAMILY(consumed, METRIC_COUNTER, "souk_consumer_events_total", "Events applied.", "consumer", "source");
+FAMILY(consumer_batches, METRIC_COUNTER, "souk_consumer_batches_total", "Transactions they were applied in.", "consumer", "source");
+FAMILY(consumer_retries, METRIC_COUNTER, "souk_consumer_retries_total", "Events tried again.", "consumer", "source");
+FAMILY(consumer_parked, METRIC_COUNTER, "souk_consumer_parked_total", "Events parked.", "consumer", "source");
+FAMILY(consumer_lag, METRIC_GAUGE, "souk_consumer_lag_microseconds", "Age of the oldest event not yet applied.", "consumer", "source");
+FAMILY(relayed, METRIC_COUNTER, "souk_outbox_events_total", "Events relayed from a service's outbox.", "source");
+FAMILY(relay_lag, METRIC_GAUGE, "souk_outbox_lag_microseconds", "Age of the oldest row not yet relayed.", "source");
+FAMILY(pool_gauge, METRIC_GAUGE, "souk_pool", "The thread pool: threads, busy, queued.", "state");
+FAMILY(pool_jobs, METRIC_COUNTER, "souk_pool_jobs_total", "Work of the thread pool, by how it ended.", "result");
+FAMILY(cpu, METRIC_COUNTER, "souk_cpu_microseconds_total", "CPU of this process.");
+#undef FAMILY
+
+#define SET(family, value, ...) metric_set(metric_of(&(family), (const char *const[]){ __VA_ARGS__ __VA_OPT__(,) NULL }), (int64_t)(value))
+
+static void database_gauges(const struct unit *u)
+{
+        struct pg_stats s = pg_stats(u->pg);
+        const char *name = u->service->name;
+        SET(pg_connections, s.busy, name, "busy");
+        SET(pg_connections, s.open - s.busy, name, "idle");
+        SET(pg_waiting, s.waiting, name);
+        SET(pg_flight, s.in_flight, name);
+        SET(pg_statements, s.statements - s.failures, name, "ok");
+        SET(pg_statements, s.failures, name, "failed");
+        SET(pg_reconnects, s.reconnects, name);
+        SET(pg_up, s.up, name);
+}
+
+static void batch_gauges(struct worker *w)
+{
+        for (size_t i = 0; i < w->app->n_batched; i++) {
+                if (!w->batchers[i]) continue;
+                struct batch_stats s = batch_stats(w->batchers[i]);
+                SET(batch_calls, s.calls, s.name);
+                SET(batch_runs, s.batches, s.name);
+                SET(batch_reruns, s.reruns, s.name);
+                SET(batch_waiting, s.waiting, s.name);
+        }
+}
+
+static void consumer_gauges(const struct consumer_stats *s, void *arg)
+{
+        (void)arg;
+        SET(consumed, s->events, s->consumer, s->source);
+        SET(consumer_batches, s->batches, s->consumer, s->source);
+        SET(consumer_retries, s->retries, s->consumer, s->source);
+        SET(consumer_parked, s->parked, s->consumer, s->source);
+        SET(consumer_lag, s->lag_us, s->consumer, s->source);
+}
+
+static void relay_gauges(const struct relay_stats *s, void *arg)
+{
+        (void)arg;
+        SET(relayed, s->events, s->source);
+        SET(relay_lag, s->lag_us, s->source);
+}
+
+static void process_gauges(struct worker *w)
+{
+        struct pool_stats p = pool_stats();
+        SET(pool_gauge, p.threads, "threads");
+        SET(pool_gauge, p.busy, "busy");
+        SET(pool_gauge, p.queued, "queued");
+        SET(pool_jobs, p.done, "done");
+        SET(pool_jobs, p.refused, "refused");
+        SET(holds, watchdog_reports());
+        SET(cpu, clock_cpu_us());
+        if (!w->app->bus) return;
+        bus_each(w->app->bus, consumer_gauges, NULL);
+        bus_each_relay(w->app->bus, relay_gauges, NULL);
+}
+
+void stats_gauges(struct worker *w)
+{
+        struct fiber_stats f = fiber_stats(w->index);
+        SET(fibers, f.live - f.waiting, "ready");
+        SET(fibers, f.waiting, "waiting");
+        SET(fibers, f.pooled, "pooled");
+        SET(switches, f.switches);
+        if (w->server) {
+                struct server_stats s = server_stats(w->server);
+                SET(connections, s.busy, "busy");
+                SET(connections, s.open - s.busy, "idle");
+                SET(http_bytes, s.bytes_in, "in");
+                SET(http_bytes, s.bytes_out, "out");
+                SET(http_refused, s.refused);
+        }
+        for (size_t i = 0; i < w->n_units; i++)
+                if (w->units[i].pg) database_gauges(&w->units[i]);
+        batch_gauges(w);
+        if (w->index == 0) process_gauges(w);
+}
