@@ -12,6 +12,7 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -126,6 +127,12 @@ ptrdiff_t sock_try_read(struct sock *s, void *to, size_t max)
         return would_wait(errno) ? -ABORTED : -UNAVAILABLE;
 }
 
+bool sock_has_input(const struct sock *s)
+{
+        int n = 0;
+        return !s->aborted && ioctl(s->w.fd, FIONREAD, &n) == 0 && n > 0;
+}
+
 /* Takes n bytes off the front of *v; entries that are used up are left behind. */
 static void advance(struct iovec **v, int *n_v, size_t n)
 {
@@ -161,6 +168,15 @@ int sock_write_str(struct ctx *c, struct sock *s, str data)
 {
         struct iovec v = { .iov_base = (void *)(uintptr_t)data.p, .iov_len = data.n };
         return sock_write(c, s, &v, 1);
+}
+
+ptrdiff_t sock_try_write(struct sock *s, str data)
+{
+        if (s->aborted) return -UNAVAILABLE;
+        ptrdiff_t n;
+        do n = write(s->w.fd, data.p, data.n); while (n < 0 && errno == EINTR);
+        if (n >= 0) return n;
+        return would_wait(errno) ? -ABORTED : -UNAVAILABLE;
 }
 
 /* ---- connecting ------------------------------------------------------------------------------------------------------------ */

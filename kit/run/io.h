@@ -21,9 +21,11 @@ void sock_close(struct sock **s);                       /* takes NULL and pointe
 /* Waits until at least one byte came. returns bytes, 0 the peer ended its side, -UNAVAILABLE reset, -DEADLINE_EXCEEDED, -CANCELLED */
 ptrdiff_t sock_read(struct ctx *c, struct sock *s, void *to, size_t max);
 ptrdiff_t sock_try_read(struct sock *s, void *to, size_t max);  /* never waits: -ABORTED when nothing is there      */
+bool sock_has_input(const struct sock *s);              /* bytes have come that nobody has read; never waits        */
 /* Waits until all is in the kernel. returns 0, -UNAVAILABLE, -DEADLINE_EXCEEDED, -CANCELLED (then part may be sent: close) */
 int  sock_write(struct ctx *c, struct sock *s, struct iovec *v, int n);         /* v is used up                     */
 int  sock_write_str(struct ctx *c, struct sock *s, str data);
+ptrdiff_t sock_try_write(struct sock *s, str data);     /* never waits: bytes taken, -ABORTED none, -UNAVAILABLE    */
 void sock_end(struct sock *s);                          /* no more writes (shutdown)                                */
 void sock_abort(struct sock *s);                        /* from any fiber of the loop: pending and later reads and writes fail */
 const char *sock_peer(const struct sock *s);            /* "127.0.0.1" or "unix"                                    */
