@@ -39,15 +39,20 @@ static const char *double_check(const struct field *f, double d, struct verdict 
 static const char *word_check(const struct field *f, int32_t i, struct verdict *v)
 {
         int32_t n = 0;
+        char say[160];
         while (f->names[n]) n++;
-        return i < 0 || i >= n ? wrong(v, "not_a_word", "has no word") : NULL;
+        if (i >= 0 && i < n) return NULL;
+        field_say_words(f, say);
+        return wrong(v, "not_a_word", "%s", say);
 }
+
+static const char *plural(int64_t n) { return n == 1 ? "" : "s"; }
 
 static const char *size_check(const struct field *f, size_t n, const char *unit, struct verdict *v)
 {
         int64_t max = field_max(f);
-        if (n < (uint64_t)f->min) return wrong(v, "too_short", "must have at least %" PRId64 " %s%s", f->min, unit, f->min == 1 ? "" : "s");
-        if (n > (uint64_t)max)    return wrong(v, "too_long",  "must have at most %" PRId64 " %s%s", max, unit, max == 1 ? "" : "s");
+        if (n < (uint64_t)f->min) return wrong(v, "too_short", "must have at least %" PRId64 " %s%s", f->min, unit, plural(f->min));
+        if (n > (uint64_t)max)    return wrong(v, "too_long",  "must have at most %" PRId64 " %s%s", max, unit, plural(max));
         return NULL;
 }
 
@@ -64,8 +69,8 @@ static const char *str_check(const struct field *f, str s, struct verdict *v)
 static const char *list_check(const struct field *f, size_t n, struct verdict *v)
 {
         int64_t max = field_max(f);
-        if (n < (uint64_t)f->min) return wrong(v, "too_few",  "must have at least %" PRId64 " element%s", f->min, f->min == 1 ? "" : "s");
-        if (n > (uint64_t)max)    return wrong(v, "too_many", "must have at most %" PRId64 " element%s", max, max == 1 ? "" : "s");
+        if (n < (uint64_t)f->min) return wrong(v, "too_few",  "must have at least %" PRId64 " element%s", f->min, plural(f->min));
+        if (n > (uint64_t)max)    return wrong(v, "too_many", "must have at most %" PRId64 " element%s", max, plural(max));
         return NULL;
 }
 
@@ -126,6 +131,7 @@ void check_msg(struct ctx *c, const struct type *t, const void *msg, str at)
 {
         for (size_t i = 0; i < t->n; i++) {
                 const struct field *f = &t->fields[i];
+                if (f->internal) continue;
                 str pointer = { f->name, f->name_n };
                 if (at.p) pointer = arena_printf(c->arena, STR_FMT "/%s", STR_ARG(at), f->name);
                 if (!pointer.p) return;

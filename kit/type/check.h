@@ -8,6 +8,7 @@
 #include "type.h"
 
 /* Adds a flaw to c for each violation. A number or bool that is not optional may be zero: only a reader knows whether it came.
+ * Internal fields are the program's business and are not looked at.
  *   at       JSON Pointer of msg (STR("") for a whole body); p NULL: fields are named plainly, as parameters are. Never waits. */
 void check_msg(struct ctx *c, const struct type *t, const void *msg, str at);
 void check_field(struct ctx *c, const struct field *f, const void *msg, str pointer);

@@ -35,15 +35,22 @@ static bool read_int(struct reader *r, str text, int64_t least, int64_t most, in
         return false;
 }
 
-static bool read_i32(struct reader *r, const struct field *f, str text, int32_t *out)
+static bool read_word(struct reader *r, const struct field *f, str text, int32_t *out)
 {
-        int64_t v;
-        if (f->names) {
-                int word = field_word(f, text);
-                if (word < 0) return flawed(r, "not_a_word", "is none of its words");
+        char say[160];
+        int word = field_word(f, text);
+        if (word >= 0) {
                 *out = word;
                 return true;
         }
+        field_say_words(f, say);
+        return flawed(r, "not_a_word", say);
+}
+
+static bool read_i32(struct reader *r, const struct field *f, str text, int32_t *out)
+{
+        int64_t v;
+        if (f->names) return read_word(r, f, text, out);
         if (!read_int(r, text, INT32_MIN, INT32_MAX, &v)) return false;
         *out = (int32_t)v;
         return true;
@@ -96,6 +103,11 @@ static bool read_bytes(struct reader *r, str text, bytes *out)
         return code == 0;
 }
 
+static bool read_when(struct reader *r, str text, when *out)
+{
+        return when_parse(text, out) == 0 || flawed(r, "bad_format", "must be an RFC 3339 time, like 2026-11-24T08:09:27Z");
+}
+
 static bool read_plain(struct reader *r, const struct field *f, str text, void *p)
 {
         switch (f->kind) {
@@ -106,7 +118,7 @@ static bool read_plain(struct reader *r, const struct field *f, str text, void *
         case K_STR:   *(str *)p = text; return true;
         case K_BYTES: return read_bytes(r, text, p);
         case K_UID:   return uid_parse(text, p) == 0 || flawed(r, "bad_format", "must be a UUID");
-        case K_WHEN:  return when_parse(text, p) == 0 || flawed(r, "bad_format", "must be an RFC 3339 time, like 2026-11-24T08:09:27Z");
+        case K_WHEN:  return read_when(r, text, p);
         case K_MONEY: return read_money(r, text, p);
         case K_MSG: case K_LIST: break;
         }
@@ -170,7 +182,7 @@ static void read_pair(struct ctx *c, const struct type *t, str pair, void *out, 
                 return;
         }
         const struct field *f = is_in(name, skip) ? NULL : type_field(t, name);
-        if (!f) {
+        if (!f || f->internal) {
                 flaw_add(c, name, "unknown", "unknown parameter");
                 return;
         }
@@ -192,9 +204,11 @@ int form_read(struct ctx *c, const struct type *t, str query, void *out, const c
         assert(t->n <= FIELDS_MAX);
         for (str rest = query, pair; rest.p && (pair = str_split(&rest, '&'), true);) {
                 if (!pair.n) continue;
-                if (++n > PAIRS_MAX) return fail_http(c, 400, RESOURCE_EXHAUSTED, "too_many", "there are more than %d parameters", PAIRS_MAX);
+                if (++n > PAIRS_MAX)
+                        return fail_http(c, 400, RESOURCE_EXHAUSTED, "too_many", "there are more than %d parameters", PAIRS_MAX);
                 read_pair(c, t, pair, out, skip, &seen);
         }
-        if (arena_is_exhausted(c->arena)) return fail_http(c, 413, RESOURCE_EXHAUSTED, "too_large", "the input is too large to be read");
+        if (arena_is_exhausted(c->arena))
+                return fail_http(c, 413, RESOURCE_EXHAUSTED, "too_large", "the input is too large to be read");
         return 0;
 }

@@ -89,13 +89,15 @@ static bool is_slug(str s)
         return true;
 }
 
-/* The officially assigned codes of ISO 3166-1, two letters each, a line for each first letter. */
+/* The officially assigned codes of ISO 3166-1, two letters each, a string for each first letter. */
 static const char countries[] =
-        "ADAEAFAGAIALAMAOAQARASATAUAWAXAZ" "BABBBDBEBFBGBHBIBJBLBMBNBOBQBRBSBTBVBWBYBZ" "CACCCDCFCGCHCICKCLCMCNCOCRCUCVCWCXCYCZ"
-        "DEDJDKDMDODZ" "ECEEEGEHERESET" "FIFJFKFMFOFR" "GAGBGDGEGFGGGHGIGLGMGNGPGQGRGSGTGUGWGY" "HKHMHNHRHTHU"
-        "IDIEILIMINIOIQIRISIT" "JEJMJOJP" "KEKGKHKIKMKNKPKRKWKYKZ" "LALBLCLILKLRLSLTLULVLY" "MAMCMDMEMFMGMHMKMLMMMNMOMPMQMRMSMTMUMVMWMXMYMZ"
-        "NANCNENFNGNINLNONPNRNUNZ" "OM" "PAPEPFPGPHPKPLPMPNPRPSPTPWPY" "QA" "RERORSRURW" "SASBSCSDSESGSHSISJSKSLSMSNSOSRSSSTSVSXSYSZ"
-        "TCTDTFTGTHTJTKTLTMTNTOTRTTTVTWTZ" "UAUGUMUSUYUZ" "VAVCVEVGVIVNVU" "WFWS" "YEYT" "ZAZMZW";
+        "ADAEAFAGAIALAMAOAQARASATAUAWAXAZ" "BABBBDBEBFBGBHBIBJBLBMBNBOBQBRBSBTBVBWBYBZ"
+        "CACCCDCFCGCHCICKCLCMCNCOCRCUCVCWCXCYCZ" "DEDJDKDMDODZ" "ECEEEGEHERESET" "FIFJFKFMFOFR"
+        "GAGBGDGEGFGGGHGIGLGMGNGPGQGRGSGTGUGWGY" "HKHMHNHRHTHU" "IDIEILIMINIOIQIRISIT" "JEJMJOJP"
+        "KEKGKHKIKMKNKPKRKWKYKZ" "LALBLCLILKLRLSLTLULVLY" "MAMCMDMEMFMGMHMKMLMMMNMOMPMQMRMSMTMUMVMWMXMYMZ"
+        "NANCNENFNGNINLNONPNRNUNZ" "OM" "PAPEPFPGPHPKPLPMPNPRPSPTPWPY" "QA" "RERORSRURW"
+        "SASBSCSDSESGSHSISJSKSLSMSNSOSRSSSTSVSXSYSZ" "TCTDTFTGTHTJTKTLTMTNTOTRTTTVTWTZ" "UAUGUMUSUYUZ" "VAVCVEVGVIVNVU"
+        "WFWS" "YEYT" "ZAZMZW";
 
 static bool is_country(str s)
 {
@@ -106,6 +108,7 @@ static bool is_country(str s)
 
 const struct format format_email    = { "email", is_email, NULL, "must be an e-mail address" };
 const struct format format_url      = { "uri", is_url, NULL, "must be an http or https URL" };
-const struct format format_slug     = { "slug", is_slug, "^[a-z0-9]+(-[a-z0-9]+)*$", "must be lower-case letters, digits and single hyphens" };
+const struct format format_slug     = { "slug", is_slug, "^[a-z0-9]+(-[a-z0-9]+)*$",
+                                        "must be lower-case letters, digits and single hyphens" };
 const struct format format_currency = { "currency", money_is_currency, "^[A-Z]{3}$", "must be an ISO 4217 currency code" };
 const struct format format_country  = { "country", is_country, "^[A-Z]{2}$", "must be an ISO 3166-1 country code" };

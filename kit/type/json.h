@@ -49,7 +49,8 @@ void json_write_num(struct buf *b, double v);           /* as jw_num does       
 
 /* ---- free-form reading: a cursor over checked text --------------------------------------------------------------- */
 enum json_kind { JSON_END, JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
-/* Checks the whole text once (syntax, UTF-8, depth, repeated members). -INVALID_ARGUMENT with flaws that give pointer, line and column. */
+/* Checks the whole text once (syntax, UTF-8, depth, repeated members).
+ *   returns  0, or -INVALID_ARGUMENT with flaws that give pointer, line and column; -RESOURCE_EXHAUSTED when the arena is full */
 int  json_validate(struct ctx *c, str text);
 enum json_kind json_kind_of(str json);                  /* of one value's text                                      */
 /* The text of a member of one object's text; p NULL when absent. Linear; for small documents. */
@@ -57,7 +58,8 @@ str  json_member(str object, const char *name);
 /* struct json_walk w = json_open(container); while (json_next_member(c, &w, &name, &value)) ...; arrays alike. */
 struct json_walk { str rest; };
 struct json_walk json_open(str container);
-bool json_next_member(struct ctx *c, struct json_walk *w, str *name, str *value);       /* name unescaped in the arena; false too when that is full */
+/* The name is unescaped in the arena; false at the end, and when the arena is full. */
+bool json_next_member(struct ctx *c, struct json_walk *w, str *name, str *value);
 bool json_next_element(struct json_walk *w, str *value);
 int  json_text(struct ctx *c, str json, str *out);      /* a JSON string, unescaped; -INVALID_ARGUMENT              */
 int  json_int(str json, int64_t *out);                  /* -INVALID_ARGUMENT, -OUT_OF_RANGE                         */

@@ -9,9 +9,7 @@
  * flaw was added in its place, or a negative code that ends the reading. */
 #include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include "check.h"
 #include "json.h"
 #include "json_scan.h"
 #include "text.h"
@@ -105,8 +103,7 @@ static int read_text(struct scan *s, const char *must, str *out)
 static int read_word(struct scan *s, const struct field *f, int32_t *out)
 {
         str word;
-        char list[160];
-        size_t n = 0;
+        char say[160];
         int r = read_text(s, "must be a string", &word);
         if (r <= 0) return r;
         r = field_word(f, word);
@@ -114,10 +111,8 @@ static int read_word(struct scan *s, const struct field *f, int32_t *out)
                 *out = r;
                 return 1;
         }
-        for (size_t i = 0; f->names[i] && n + strlen(f->names[i]) + 6 < sizeof list; i++)
-                n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", f->names[i]);
-        scan_flaw(s, "not_a_word", "must be one of %.*s", (int)n, list);
-        return 0;
+        field_say_words(f, say);
+        return flawed(s, "not_a_word", say);
 }
 
 static int read_uid(struct scan *s, uid *out)
@@ -239,14 +234,14 @@ static int read_kind(struct scan *s, const struct field *f, void *msg, bool patc
 
 static int read_value(struct scan *s, const struct field *f, void *msg, bool patch)
 {
-        struct verdict v;
+        struct verdict *v = &s->verdict;
         if (scan_peek(s) == 'n') {
                 TRY(scan_word(s, "null", 4));
                 memset((char *)msg + f->offset, 0, f->size);
                 return f->optional ? 1 : flawed(s, "required", "is required");
         }
         int r = read_kind(s, f, msg, patch);
-        if (r > 0 && !(s->mode & JSON_NO_CHECK) && check_value(f, msg, &v)) return flawed(s, v.slug, v.detail);
+        if (r > 0 && !(s->mode & JSON_NO_CHECK) && check_value(f, msg, v)) return flawed(s, v->slug, v->detail);
         return r;
 }
 
@@ -264,7 +259,7 @@ static bool is_expected(struct scan *s, const struct members *m)
         if (m->expect >= m->t->n) return false;
         const struct field *f = &m->t->fields[m->expect];
         size_t n = f->name_n + (size_t)2;               /* "name" with its quotes */
-        if ((size_t)(s->end - s->p) < n || memcmp(s->p, f->key, n)) return false;
+        if (f->internal || (size_t)(s->end - s->p) < n || memcmp(s->p, f->key, n)) return false;
         s->p += n;
         return true;
 }
@@ -292,7 +287,7 @@ static int read_member(struct scan *s, struct members *m, char *out, bool patch)
                 str name;
                 TRY(scan_name(s, &name));
                 f = name.p ? type_field(m->t, name) : NULL;
-                if (!f) return read_unknown(s, m, name);
+                if (!f || f->internal) return read_unknown(s, m, name);
         }
         size_t i = (size_t)(f - m->t->fields);
         uint64_t bit = (uint64_t)1 << i;
@@ -309,7 +304,7 @@ static void missing_flaws(struct scan *s, const struct members *m)
 {
         for (size_t i = 0; i < m->t->n; i++) {
                 const struct field *f = &m->t->fields[i];
-                if (f->optional || m->seen >> i & 1) continue;
+                if (f->optional || f->internal || m->seen >> i & 1) continue;
                 scan_down(s, f->name, f->name_n);
                 flawed(s, "required", "is required");
                 scan_up(s);

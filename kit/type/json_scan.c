@@ -9,6 +9,7 @@
 #include "json_scan.h"
 #include <stdio.h>
 #include "hash.h"
+#include "json_run.h"
 #include "text.h"
 
 /* ---- flaws ---------------------------------------------------------------------------------------------------------- */
@@ -125,18 +126,19 @@ static int scan_escape(struct scan *s, struct text *t)
         return 0;
 }
 
-/* Bytes before the next quote, backslash or control character; sets *high when any byte of them (or near them) is not ASCII. */
+/* Bytes before the next quote, backslash or control character; sets *high when any of them is not ASCII. */
 static size_t plain_run(const char *p, size_t n, uint64_t *high)
 {
-        const uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
         size_t i = 0;
-        for (uint64_t w; i + 8 <= n; i += 8) {
-                memcpy(&w, p + i, 8);
-                uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
-                if (((quote - ones) | (slash - ones) | (w - ones * 0x20)) & ~w & tops) break;
-                *high |= w & tops;
+        for (; i + 8 <= n; i += 8) {
+                uint64_t w = run_load(p + i), specials = run_specials(w);
+                if (specials) {
+                        *high |= w & TOP_BITS & ((specials & -specials) - 1);
+                        return i + run_first(specials);
+                }
+                *high |= w & TOP_BITS;
         }
-        for (; i < n && p[i] != '"' && p[i] != '\\' && (uint8_t)p[i] >= 0x20; i++) *high |= (uint8_t)p[i] & 0x80;
+        for (; i < n && !run_is_special(p[i]); i++) *high |= (uint8_t)p[i] & 0x80;
         return i;
 }
 
@@ -162,7 +164,12 @@ static size_t utf8_put(char out[4], int u)
 {
         if (u < 0x80)    { out[0] = (char)u; return 1; }
         if (u < 0x800)   { out[0] = (char)(0xc0 | u >> 6);  out[1] = (char)(0x80 | (u & 63)); return 2; }
-        if (u < 0x10000) { out[0] = (char)(0xe0 | u >> 12); out[1] = (char)(0x80 | (u >> 6 & 63)); out[2] = (char)(0x80 | (u & 63)); return 3; }
+        if (u < 0x10000) {
+                out[0] = (char)(0xe0 | u >> 12);
+                out[1] = (char)(0x80 | (u >> 6 & 63));
+                out[2] = (char)(0x80 | (u & 63));
+                return 3;
+        }
         out[0] = (char)(0xf0 | u >> 18);
         out[1] = (char)(0x80 | (u >> 12 & 63));
         out[2] = (char)(0x80 | (u >> 6 & 63));

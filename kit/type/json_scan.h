@@ -8,6 +8,7 @@
  * does not end it is added and the reading goes on. Threads: one at a time. Sources: RFC 8259, 6901. */
 #ifndef JSON_SCAN_H
 #define JSON_SCAN_H
+#include "check.h"
 #include "ctx.h"
 #include "type.h"
 
@@ -26,6 +27,7 @@ struct scan {
         size_t      n_path;
         struct name_slot *names;                /* open addressing, in the arena; made when the first is needed */
         size_t      n_names, cap_names;
+        struct verdict verdict;                 /* room for one, not to be cleared for every value */
 };
 
 struct text {                                   /* a string token */

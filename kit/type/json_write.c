@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include "digits.h"
 #include "json.h"
+#include "json_run.h"
 #include "text.h"
 
 enum { WINDOW = 1024, SCALAR_MAX = 64 };        /* no number, time or id takes more than SCALAR_MAX bytes with its quotes */
@@ -56,15 +57,17 @@ static inline void put_char(struct out *o, char ch)
 /* Bytes that go out as they are: printable ASCII but the quote and the backslash, and with `high` everything above ASCII. */
 static size_t clean_run(const char *p, size_t n, bool high)
 {
-        const uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
+        uint64_t above = high ? 0 : TOP_BITS;
         size_t i = 0;
-        for (uint64_t w; i + 8 <= n; i += 8) {
-                memcpy(&w, p + i, 8);
-                uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
-                uint64_t special = ((quote - ones) | (slash - ones) | (w - ones * 0x20)) & ~w & tops;
-                if (special || (!high && (w & tops))) break;
+        for (; i + 8 <= n; i += 8) {
+                uint64_t w = run_load(p + i), specials = run_specials(w) | (w & above);
+                if (specials) return i + run_first(specials);
         }
-        while (i < n && p[i] != '"' && p[i] != '\\' && (uint8_t)p[i] >= 0x20 && (high || (uint8_t)p[i] < 0x80)) i++;
+        if (i < n && n >= 8) {                          /* the last eight; those seen before are clean */
+                uint64_t w = run_load(p + n - 8), specials = run_specials(w) | (w & above);
+                return specials ? n - 8 + run_first(specials) : n;
+        }
+        while (i < n && !run_is_special(p[i]) && (high || (uint8_t)p[i] < 0x80)) i++;
         return i;
 }
 
@@ -96,22 +99,28 @@ static void put_broken(struct out *o, str s)
         }
 }
 
+/* From byte i on, where the first that is not clean stands. */
+static void put_rest(struct out *o, str s, size_t i)
+{
+        if (!utf8_is_valid(str_cut(s, i, s.n))) {
+                put_broken(o, str_cut(s, i, s.n));
+                return;
+        }
+        while (i < s.n) {
+                size_t n = clean_run(s.p + i, s.n - i, true);
+                put(o, s.p + i, n);
+                i += n;
+                if (i < s.n) put_escape(o, (uint8_t)s.p[i++]);
+        }
+}
+
 static void put_str(struct out *o, str s)
 {
-        put_char(o, '"');
-        size_t i = clean_run(s.p, s.n, false);
-        put(o, s.p, i);
-        if (i < s.n) {
-                str rest = str_cut(s, i, s.n);
-                if (!utf8_is_valid(rest)) {
-                        put_broken(o, rest);
-                } else while (i < s.n) {
-                        size_t n = clean_run(s.p + i, s.n - i, true);
-                        put(o, s.p + i, n);
-                        i += n;
-                        if (i < s.n) put_escape(o, (uint8_t)s.p[i++]);
-                }
-        }
+        size_t clean = clean_run(s.p, s.n, false);
+        if (!room(o, clean + 2)) return;
+        *o->p++ = '"';
+        if (clean) o->p = mempcpy(o->p, s.p, clean);
+        if (clean < s.n) put_rest(o, s, clean);
         put_char(o, '"');
 }
 
@@ -220,10 +229,12 @@ static void out_msg(struct out *o, const struct type *t, const char *msg)
         bool any = false;
         put_char(o, '{');
         for (const struct field *f = t->fields, *end = f + t->n; f < end; f++) {
-                if (f->secret || (f->optional && field_is_absent(f, msg))) continue;
-                if (any) put_char(o, ',');
+                if (f->secret || f->internal || (f->optional && field_is_absent(f, msg))) continue;
+                size_t key_n = f->name_n + (size_t)3;
+                if (!room(o, key_n + 1)) return;
+                if (any) *o->p++ = ',';
                 any = true;
-                put(o, f->key, f->name_n + (size_t)3);
+                o->p = mempcpy(o->p, f->key, key_n);
                 out_value(o, f, msg);
         }
         put_char(o, '}');

@@ -28,10 +28,20 @@ static void words(struct jw *w, const struct field *f)
         jw_array_end(w);
 }
 
-static void number(struct jw *w, const struct field *f, const char *type, const char *format)
+/* least and most: what the kind can hold, when the field does not say */
+static void integer(struct jw *w, const struct field *f, const char *format, int64_t least, int64_t most)
 {
-        key_z(w, "type", type);
+        bool is_free = !f->min && !f->max;
+        key_z(w, "type", "integer");
         key_z(w, "format", format);
+        key_int(w, "minimum", is_free ? least : f->min);
+        key_int(w, "maximum", is_free ? most : f->max);
+}
+
+static void number(struct jw *w, const struct field *f)
+{
+        key_z(w, "type", "number");
+        key_z(w, "format", "double");
         if (!f->min && !f->max) return;
         key_int(w, "minimum", f->min);
         key_int(w, "maximum", f->max);
@@ -83,9 +93,9 @@ void spec_field(struct jw *w, const struct field *f)
         jw_object(w);
         switch (f->kind) {
         case K_BOOL:  key_z(w, "type", "boolean"); break;
-        case K_I32:   if (f->names) words(w, f); else number(w, f, "integer", "int32"); break;
-        case K_I64:   number(w, f, "integer", "int64"); break;
-        case K_F64:   number(w, f, "number", "double"); break;
+        case K_I32:   if (f->names) words(w, f); else integer(w, f, "int32", INT32_MIN, INT32_MAX); break;
+        case K_I64:   integer(w, f, "int64", INT64_MIN, INT64_MAX); break;
+        case K_F64:   number(w, f); break;
         case K_STR:   text(w, f); break;
         case K_BYTES: binary(w, f); break;
         case K_UID:   formatted(w, "uuid"); break;
@@ -109,7 +119,7 @@ static void required(struct jw *w, const struct type *t)
 {
         bool any = false;
         for (size_t i = 0; i < t->n; i++) {
-                if (t->fields[i].optional) continue;
+                if (t->fields[i].optional || t->fields[i].internal) continue;
                 if (!any) {
                         jw_key(w, "required");
                         jw_array(w);
@@ -128,6 +138,7 @@ void spec_schema(struct jw *w, const struct type *t)
         jw_key(w, "properties");
         jw_object(w);
         for (size_t i = 0; i < t->n; i++) {
+                if (t->fields[i].internal) continue;
                 jw_key(w, t->fields[i].name);
                 spec_field(w, &t->fields[i]);
         }
@@ -146,6 +157,7 @@ void spec_walk(struct spec_seen *seen, const struct type *t)
         assert(seen->n < COUNT(seen->v));
         seen->v[seen->n++] = t;
         for (size_t i = 0; i < t->n; i++) {
+                if (t->fields[i].internal) continue;
                 if (t->fields[i].kind == K_MONEY) spec_walk(seen, &money_type);
                 if (t->fields[i].of) spec_walk(seen, t->fields[i].of);
         }

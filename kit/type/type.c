@@ -69,6 +69,13 @@ int field_word(const struct field *f, str word)
         return -NOT_FOUND;
 }
 
+void field_say_words(const struct field *f, char out[160])
+{
+        size_t n = (size_t)snprintf(out, 160, "must be one of ");
+        for (size_t i = 0; f->names[i] && n < 160; i++)
+                n += (size_t)snprintf(out + n, 160 - n, "%s%s", i ? ", " : "", f->names[i]);
+}
+
 /* ---- type_check: does the table tell the truth? ------------------------------------------------------------------ */
 
 struct chain { const struct type *t; const struct chain *up; };     /* where we are: a list of its own type must not loop */
@@ -101,7 +108,8 @@ static bool name_is_good(const struct field *f)
 {
         size_t n = f->name ? strlen(f->name) : 0;
         if (!n || n != f->name_n || strspn(f->name, "abcdefghijklmnopqrstuvwxyz0123456789_") != n) return false;
-        return f->key && strlen(f->key) == n + 3 && f->key[0] == '"' && !memcmp(f->key + 1, f->name, n) && !strcmp(f->key + 1 + n, "\":");
+        const char *key = f->key;
+        return key && strlen(key) == n + 3 && key[0] == '"' && !memcmp(key + 1, f->name, n) && !strcmp(key + 1 + n, "\":");
 }
 
 static int field_check(const struct type *t, const struct field *f, char err[256])
@@ -109,9 +117,11 @@ static int field_check(const struct type *t, const struct field *f, char err[256
         bool sized = f->kind == K_STR || f->kind == K_BYTES || f->kind == K_LIST;
         if (!name_is_good(f)) return lie(err, t, f, "a name is snake_case and made by F()");
         if (!f->tag) return lie(err, t, f, "a tag is 1 or more");
-        if ((f->kind == K_MSG || f->kind == K_LIST) != !!f->of) return lie(err, t, f, "messages and lists, and only they, say of what");
+        bool has_of = f->kind == K_MSG || f->kind == K_LIST;
+        if (has_of != !!f->of) return lie(err, t, f, "messages and lists, and only they, say of what");
         if (f->kind == K_MSG && f->of->scalar) return lie(err, t, f, "a plain value is not a message");
-        if (f->size != (f->kind == K_MSG ? f->of->size : kind_size(f->kind))) return lie(err, t, f, "the size is not that of its kind");
+        size_t size = f->kind == K_MSG ? f->of->size : kind_size(f->kind);
+        if (f->size != size) return lie(err, t, f, "the size is not that of its kind");
         if (f->names && f->kind != K_I32) return lie(err, t, f, "only an int32_t or an enum is spelled as words");
         if (f->names && !f->names[0]) return lie(err, t, f, "there are no words");
         if (f->format && f->kind != K_STR) return lie(err, t, f, "only a text has a format");

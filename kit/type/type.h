@@ -34,12 +34,13 @@ struct field {
         uint16_t    tag, offset, size, align;           /* tag: protobuf number, unique in the message              */
         enum kind   kind;
         const struct type *of;                          /* K_MSG: the message; K_LIST: the element                  */
-        const char *const *names;                       /* K_I32 spelled as words on the wire, NULL-terminated; word 0 is the zero value */
-        int64_t     min, max;                           /* numbers, money in minor units: value (both 0: free); str: code points; bytes: bytes; list: elements.
-                                                         * A str, bytes or list with max 0 has the default maximum */
+        const char *const *names;                       /* K_I32 as words on the wire, NULL-terminated; word 0 is the zero value */
+        /* Numbers, money in minor units: value (both 0: free); str: code points; bytes: bytes; list: elements. With max 0 a str,
+         * bytes or list has the default maximum. */
+        int64_t     min, max;
         bool        optional;
         bool        secret;                             /* never logged, never in an answer                         */
-        bool        internal;                           /* of the program alone: not on the wire, not in queries, forms or docs; SQL sees it */
+        bool        internal;                           /* the program's own: not in JSON, queries, forms or docs; SQL sees it */
         const struct format *format;
         const char *doc;                                /* a sentence for OpenAPI                                   */
         const char *example;                            /* JSON text for OpenAPI                                    */
@@ -57,7 +58,8 @@ enum { STR_MAX_DEFAULT = 1000, LIST_MAX_DEFAULT = 1000, DEPTH_MAX = 32, FIELDS_M
                             str: K_STR, bytes: K_BYTES, uid: K_UID, when: K_WHEN, money: K_MONEY, default: K_MSG)
 #define M_(T, m)  (((struct T *)0)->m)
 #define F_(T, tag_, m, ...) \
-        { .name = #m, .key = "\"" #m "\":", .name_n = sizeof #m - 1, .tag = (tag_), .offset = offsetof(struct T, m), .size = sizeof M_(T, m), \
+        { .name = #m, .key = "\"" #m "\":", .name_n = sizeof #m - 1, .tag = (tag_), \
+          .offset = offsetof(struct T, m), .size = sizeof M_(T, m), \
           .align = _Alignof(__typeof__(M_(T, m))), __VA_ARGS__ }
 #define F(T, tag, m, ...)          F_(T, tag, m, .kind = KIND_OF(M_(T, m)), __VA_ARGS__)
 #define F_MSG(T, tag, m, E, ...)   F_(T, tag, m, .kind = K_MSG,  .of = &E##_type, __VA_ARGS__)
@@ -80,6 +82,7 @@ extern const struct type money_type;                    /* of struct money_wire 
 const struct field *type_field(const struct type *t, str name);  /* NULL: none                                      */
 bool field_is_absent(const struct field *f, const void *msg);
 int  field_word(const struct field *f, str word);                /* index in names, or -NOT_FOUND                   */
+void field_say_words(const struct field *f, char out[160]);      /* "must be one of red, green, blue", cut short when long */
 /* Every byte of the struct is a field or its padding, tags and names are unique, defaults make sense; the whole tree below.
  *   returns  0, or -INTERNAL with a sentence in err (256 bytes) */
 int  type_check(const struct type *t, char err[256]);

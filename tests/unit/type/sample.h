@@ -48,8 +48,9 @@ struct loose {
         struct part_list parts;
 };
 struct account { str email, password; str country; };
+struct inner { int32_t shown, hidden; money cost; };    /* hidden and cost are the program's own */
 
-extern const struct type part_type, tree_type, sample_type, loose_type, account_type;
+extern const struct type part_type, tree_type, sample_type, loose_type, account_type, inner_type;
 
 #define SAMPLE_TYPES \
         static const char *const colours[] = { "red", "green", "blue", NULL }; \
@@ -67,7 +68,9 @@ extern const struct type part_type, tree_type, sample_type, loose_type, account_
                 F(loose, 9, at, .optional = true), F(loose, 10, price, .optional = true, .min = 1, .max = 100000), \
                 F_MSG(loose, 11, part, part, .optional = true), F_LIST(loose, 12, parts, part, .optional = true)); \
         MESSAGE(account, "who logs in", F(account, 1, email, .format = &format_email), \
-                F(account, 2, password, .min = 8, .secret = true), F(account, 3, country, .format = &format_country, .optional = true))
+                F(account, 2, password, .min = 8, .secret = true), F(account, 3, country, .format = &format_country, .optional = true)); \
+        MESSAGE(inner, "what the world sees of it is less", F(inner, 1, shown), F(inner, 2, hidden, .internal = true, .min = 1, .max = 2), \
+                F(inner, 3, cost, .internal = true))
 
 static const char sample_text[] =
         "{\"yes\":true,\"small\":-7,\"colour\":\"blue\",\"big\":9007199254740993,\"ratio\":0.1,\"name\":\"K\xc3\xa4se \\\"\\\\\\n\\u0001\","
