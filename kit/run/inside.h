@@ -60,6 +60,8 @@ struct fiber {
         void           *arg;
         const char     *name, *where;
         int64_t         born_us, parked_us;
+        struct link     line;           /* of those who wait for a mutex, semaphore or event (sync.c) */
+        bool            served;         /* and whether it got it                                    */
         struct link     all;            /* in the loop's list of live fibers                        */
         struct link     remote;         /* in the loop's list of wakes from elsewhere, under its lock */
         atomic_bool     has_remote;
@@ -80,6 +82,7 @@ struct loop {
         bool            idling;
         int             index;
         pthread_t       thread;
+        int             tid;            /* of the system; 0 until it runs                           */
         int64_t         now_us;         /* at the last turn; good enough for ages                   */
 
         struct context  main;
@@ -87,6 +90,7 @@ struct loop {
         struct fiber   *current;        /* NULL: on the loop's own stack                            */
         struct link     ready, pool, all;
         int             budget, streak;
+        uint32_t        dice;           /* state of chan_select's choices; never 0                  */
         struct timers   timers;
         struct timer    tick;           /* stacks that nobody needed                                */
         uint32_t        pool_low;       /* fewest pooled since the last tick                        */

@@ -9,6 +9,8 @@
  * leaves some over, an idle handle keeps the poll from waiting. The loops end when nothing is left that could start work:
  * `work` counts loops with a living fiber and posts that wait, and the one who brings it to zero stops all loops. */
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include "clock.h"
 #include "inside.h"
 #include "log.h"
@@ -164,6 +166,7 @@ static struct loop *loop_new(int index, int (*start)(void *arg, int index), void
         l->start = start;
         l->start_arg = arg;
         l->alarm_ms = INT64_MAX;
+        l->dice = 2463534242u + (uint32_t)index;
         l->tick.fire = fibers_tick;
         list_init(&l->ready);
         list_init(&l->pool);
@@ -226,6 +229,7 @@ static void *loop_thread(void *arg)
                 pthread_attr_destroy(&attr);
         }
         loop_here = l;
+        OWN_SET(l->tid, (int)syscall(SYS_gettid));
         san_init(&l->san, low, n_bytes, false);
         alternate_init(&alternate);
         uv_update_time(&l->uv);
@@ -249,12 +253,12 @@ int run_workers(int n, int (*start)(void *arg, int index), void *arg)
         atomic_store(&verdict, 0);
         n_loops = n;
         stack_watch_start();
-        watchdog_start();
         loops[0]->thread = pthread_self();
         for (int i = 1; i < n; i++) {
                 int made = pthread_create(&loops[i]->thread, NULL, loop_thread, loops[i]);
                 assert(made == 0);      /* at start; the program cannot do what it was asked */
         }
+        watchdog_start();
         loop_thread(loops[0]);
         for (int i = 1; i < n; i++) pthread_join(loops[i]->thread, NULL);
         watchdog_stop();

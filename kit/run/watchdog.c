@@ -4,10 +4,13 @@
  * watchdog.c - a thread that tells who holds a loop.
  *
  * It looks at each loop's count of switches twice a limit: a count that stood still for the limit while a fiber was running is
- * a hold, told once. The loop's CPU time since then says whether the fiber computed (cpu near held) or slept in a system call
- * or was not given a core (cpu near zero). It looks at the real clock, whatever a test has put in place of it. */
-#include <errno.h>
+ * a hold, told once. Time in which the thread was given no core by a busy machine is nobody's hold and is left out. The CPU time
+ * since then says whether the fiber computed (near held) or slept in a system call (near zero). It looks at the real clock,
+ * whatever a test has put in place of it. */
+#include <fcntl.h>
+#include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 #include "inside.h"
 #include "log.h"
 
@@ -20,7 +23,7 @@ static struct {
         bool             runs, stop;
 } dog = { .limit_ms = -1, .lock = PTHREAD_MUTEX_INITIALIZER };
 
-struct sample { uint64_t switches; int64_t since_us, cpu_us; bool told; };
+struct sample { uint64_t switches; int64_t since_us, queued_us, cpu_us, cpu_last_us; bool told; int schedstat, stat; };
 
 static int limit_now(void)
 {
@@ -49,20 +52,60 @@ static int64_t cpu_us(const struct loop *l)
         return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
+/* The text of /proc/self/task/<tid>/<name> (proc(5)); *fd keeps it open: 0 not yet, -1 the kernel has none. */
+static bool proc_read(const struct loop *l, const char *name, int *fd, char *to, size_t max)
+{
+        int tid = OWN_GET(l->tid);
+        if (*fd == 0 && tid != 0) {
+                snprintf(to, max, "/proc/self/task/%d/%s", tid, name);
+                *fd = open(to, O_RDONLY | O_CLOEXEC);
+        }
+        ssize_t n = *fd > 0 ? pread(*fd, to, max - 1, 0) : -1;
+        if (n <= 0) return false;
+        to[n] = 0;
+        return true;
+}
+
+/* Time the thread was ready and given no core: the second number of its schedstat, counted when it gets one. */
+static int64_t queued_us(const struct loop *l, struct sample *s)
+{
+        char text[64];
+        unsigned long long ran_ns, queued_ns;
+        if (!proc_read(l, "schedstat", &s->schedstat, text, sizeof text)) return 0;
+        return sscanf(text, "%llu %llu", &ran_ns, &queued_ns) == 2 ? (int64_t)(queued_ns / 1000) : 0;
+}
+
+/* Is it waiting for a core right now? Ready ("R" after the name in brackets), yet its CPU time stands still. */
+static bool is_queued(const struct loop *l, struct sample *s, int64_t cpu_now_us)
+{
+        char text[512];
+        if (cpu_now_us != s->cpu_last_us || !proc_read(l, "stat", &s->stat, text, sizeof text)) return false;
+        const char *state = strrchr(text, ')');
+        return state && state[1] == ' ' && state[2] == 'R';
+}
+
 static void look(struct loop *l, struct sample *s, int limit_ms)
 {
         uint64_t switches = OWN_GET(l->switches);
         const char *name = OWN_GET(l->running);
         int64_t now_us = clock_real_us();
         if (!name || switches != s->switches) {
-                *s = (struct sample){ .switches = switches, .since_us = now_us, .cpu_us = name ? cpu_us(l) : 0 };
+                s->switches = switches;
+                s->told = false;
+                if (!name) return;
+                s->since_us = now_us;
+                s->queued_us = queued_us(l, s);
+                s->cpu_us = s->cpu_last_us = cpu_us(l);
                 return;
         }
-        if (s->told || now_us - s->since_us < limit_ms * 1000) return;
+        if (s->told) return;
+        int64_t cpu_now_us = cpu_us(l), held_us = now_us - s->since_us - (queued_us(l, s) - s->queued_us);
+        bool waits_for_core = held_us >= limit_ms * 1000 && is_queued(l, s, cpu_now_us);
+        s->cpu_last_us = cpu_now_us;
+        if (held_us < limit_ms * 1000 || waits_for_core) return;
         s->told = true;
         atomic_fetch_add(&dog.reports, 1);
-        log_say(WARN, "loop_held", L_Z("fiber", name), L_INT("loop", l->index), L_MS("held_ms", now_us - s->since_us),
-                L_MS("cpu_ms", cpu_us(l) - s->cpu_us));
+        log_say(WARN, "loop_held", L_Z("fiber", name), L_INT("loop", l->index), L_MS("held_ms", held_us), L_MS("cpu_ms", cpu_now_us - s->cpu_us));
 }
 
 /* Waits half the limit, or for a change of it when it is 0. */
@@ -93,6 +136,10 @@ static void *watch(void *arg)
                 for (int i = 0; limit_ms > 0 && !dog.stop && i < loop_count(); i++) look(loop_at(i), &samples[i], limit_ms);
         }
         pthread_mutex_unlock(&dog.lock);
+        for (int i = 0; i < WORKERS_MAX; i++) {
+                if (samples[i].schedstat > 0) close(samples[i].schedstat);
+                if (samples[i].stat > 0) close(samples[i].stat);
+        }
         return NULL;
 }
 

@@ -10,6 +10,7 @@
 #include "fiber.h"
 #include "io.h"
 #include "loop.h"
+#include "pool.h"
 
 struct server { struct listener *l; int port; int n_served; };
 
@@ -56,6 +57,7 @@ static int run_with_server(struct ctx *c, void *arg)
         { \
                 int (*fn)(struct ctx *, struct server *) = name_##_body; \
                 CHECK_OK(run_main(run_with_server, &fn)); \
+                pool_stop(); \
         } \
         static int name_##_body(struct ctx *c, struct server *v)
 
