@@ -26,7 +26,7 @@ bench: ## measure; writes bench/RESULTS.md's figures with the commands that made
 	@tools/setup test && tools/build && exec bench/run $(ARGS)
 
 fmt: ## put whitespace right everywhere, and clang-format the C lines changed since HEAD
-	@tools/setup test && tools/lint --fix && git clang-format -q --binary clang-format --extensions c HEAD || true
+	@tools/setup test && tools/lint --fix && git clang-format -q -f --binary clang-format --extensions c HEAD
 
 lint: ## the rules of STYLE.md that a program can check
 	@tools/setup test && tools/lint
