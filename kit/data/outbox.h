@@ -45,7 +45,8 @@ struct subscription {                                   /* one consumer of one s
 
 struct bus;                                             /* the local bus: all relays and consumers of this process  */
 struct bus *bus_open(void);
-void bus_source(struct bus *b, const char *source, const struct ctx *model);     /* a service with an outbox       */
+/* A service with an outbox. model: its unit and pg. source: also the pg's name (pg_options.name), by which commits wake the relay. */
+void bus_source(struct bus *b, const char *source, const struct ctx *model);
 void bus_subscribe(struct bus *b, const struct subscription *s);                 /* before bus_start; copied       */
 int  bus_start(struct ctx *c, struct bus *b);           /* starts the fibers on this loop. Waits (reads positions)  */
 void bus_stop(struct ctx *c, struct bus *b);            /* finishes running batches. Waits.                         */
