@@ -19,6 +19,9 @@ CONTRACT(order_confirm, confirm,   confirmed)           /* order_expired, order_
 int confirm_lines(struct ctx *c, const struct quote *quote, struct order_line_list *out);
 
 /* ---- invoices (invoice.c) ---- */
+#define INVOICE_SERIES "SK"
+str invoice_number(struct ctx *c, str series, int32_t year, int64_t no);        /* "SK-2026-00000042", in c's arena */
+extern const struct op order_get_op;
 extern const struct op invoice_get_op, invoices_list_op;
 extern const struct paging invoices_paging;
 #endif

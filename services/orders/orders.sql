@@ -16,7 +16,7 @@ returning last_no;
 -- orders_insert: confirm_batch
 insert into orders (id, buyer, state, attempt, fingerprint, total_minor, total_cur, placed_at, series, year, invoice_no)
 select id, buyer, 0, attempt, fingerprint, total, cur, :at, :series, :year, no
-  from unnest(:rows.id, :rows.buyer, :rows.attempt, :rows.fingerprint, :rows.total.minor, :rows.total.cur, :rows.invoice_no)
+  from unnest(:rows.id, :rows.buyer, :rows.attempt, :rows.fingerprint, :rows.total, :rows.cur, :rows.invoice_no)
        as t (id, buyer, attempt, fingerprint, total, cur, no);
 
 -- orders_revive: confirm_batch
@@ -24,7 +24,7 @@ select id, buyer, 0, attempt, fingerprint, total, cur, :at, :series, :year, no
 update orders o
    set state = 0, attempt = t.attempt, fingerprint = t.fingerprint, total_minor = t.total, total_cur = t.cur, placed_at = :at,
        series = :series, year = :year, invoice_no = t.no
-  from unnest(:revived.id, :revived.attempt, :revived.fingerprint, :revived.total.minor, :revived.total.cur, :revived.invoice_no)
+  from unnest(:revived.id, :revived.attempt, :revived.fingerprint, :revived.total, :revived.cur, :revived.invoice_no)
        as t (id, attempt, fingerprint, total, cur, no)
  where o.id = t.id;
 
@@ -34,13 +34,14 @@ select order_id, line, product_id, quantity, price, vat_bp, name
   from unnest(:lines.order_id, :lines.line, :lines.product_id, :lines.quantity, :lines.price, :lines.vat_bp, :lines.name)
        as t (order_id, line, product_id, quantity, price, vat_bp, name);
 
--- tombstones_write: abandon_batch
--- expired (2) is for good and never becomes rejected (1) again; a confirmed order is not touched.
+-- tombstones_write: abandon_batch -> order_seen *
+-- expired (2) is for good and never becomes rejected (1) again; a confirmed order is not touched, and so not returned.
 insert into orders as o (id, buyer, state, attempt, placed_at)
 select id, '00000000-0000-0000-0000-000000000000', state, attempt, :at
   from unnest(:rows.id, :rows.state, :rows.attempt) as t (id, state, attempt)
     on conflict (id) do update set state = greatest(o.state, excluded.state), attempt = greatest(o.attempt, excluded.attempt), placed_at = :at
- where o.state <> 0;
+ where o.state <> 0
+returning id, buyer, state, attempt, coalesce(fingerprint, 0) as fingerprint;
 
 -- order_changes_insert: abandon_batch
 insert into order_change (order_id, state, at, note)
@@ -80,5 +81,5 @@ select id, state, total_minor, total_cur, placed_at,
 select id, id as order_id, invoice_no as no, placed_at as issued_at, total_minor, total_cur,
        series || '-' || year || '-' || lpad(invoice_no::text, 8, '0') as number
   from orders
- where series = 'SK' and year = :year and invoice_no > coalesce(:after_int, 0)
+ where series = 'SK' and year = :year and invoice_no > coalesce(:after_int::int8, 0)
  order by invoice_no limit :take;
