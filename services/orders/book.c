@@ -11,6 +11,7 @@
  *
  * The invoice counter's row is locked from the first statement of a confirming batch to its commit; numbers are taken for exactly the orders that
  * the same transaction writes, so a number is never missing and never used twice. */
+#include <stdlib.h>
 #include "book.h"
 #include "orders_sql.h"
 
@@ -84,13 +85,12 @@ MESSAGE(tombstone, "an attempt to be given up",
 MESSAGE(abandon_batch, "a batch of tombstones",
         F(abandon_batch, 1, at),
         F_LIST(abandon_batch, 2, rows, tombstone));
-static const char *const state_names[] = { "confirmed", "rejected", "expired", NULL };
 MESSAGE(abandonment, "an attempt that somebody asks to be given up",
         F(abandonment, 1, id),
         F(abandonment, 2, attempt),
         F(abandonment, 3, reason));
 MESSAGE(fate, "what orders has decided",
-        F(fate, 1, state, .names = state_names),
+        F(fate, 1, state, .names = order_state_names),
         F(fate, 2, attempt));
 
 /* ---- look up -------------------------------------------------------------------------------------------------------- */

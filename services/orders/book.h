@@ -11,6 +11,7 @@ struct order_seen { uid id, buyer; int32_t state, attempt; int64_t fingerprint; 
 struct confirm    { uid id, buyer; int32_t attempt; int64_t fingerprint; money total; struct order_line_list lines; };
 struct confirmed  { bool was_there; str invoice_number; when placed_at; };              /* was_there: a twin confirmed it first */
 
+extern const char *const order_state_names[];
 extern const struct type order_seen_type, confirm_type, confirmed_type;
 CONTRACT(order_find,    order_ref, order_seen)          /* attempt 0 when never seen. Batched */
 CONTRACT(order_confirm, confirm,   confirmed)           /* order_expired, order_rejected. Batched */

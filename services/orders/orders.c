@@ -16,7 +16,7 @@
 
 /* ---- messages ------------------------------------------------------------------------------------------------------- */
 
-static const char *const state_names[] = { "confirmed", "rejected", "expired", NULL };
+const char *const order_state_names[] = { "confirmed", "rejected", "expired", NULL };
 
 struct means       { str card; };
 struct order_draft { struct item_list items; struct means payment; };
@@ -42,13 +42,13 @@ MESSAGE(order_line, "one line of an order, as it was quoted",
         F(order_line, 5, total),
         F(order_line, 6, vat_bp, .doc = "The VAT rate in hundredths of a percent: 1900 is 19 %."));
 MESSAGE(order_change, "one change of state",
-        F(order_change, 1, state, .names = state_names),
+        F(order_change, 1, state, .names = order_state_names),
         F(order_change, 2, at),
         F(order_change, 3, note, .optional = true));
 MESSAGE(order, "an order",
         F(order, 1, id),
         F(order, 2, buyer),
-        F(order, 3, state, .names = state_names),
+        F(order, 3, state, .names = order_state_names),
         F(order, 4, invoice_number, .doc = "Gap-free in its series and year.", .example = "\"SK-2026-00000042\""),
         F(order, 5, total),
         F(order, 6, placed_at),
@@ -68,7 +68,7 @@ MESSAGE(order_rejection, "an attempt of an order was given up",
         F(order_rejection, 3, reason));
 MESSAGE(order_summary, "an order in a list",
         F(order_summary, 1, id),
-        F(order_summary, 2, state, .names = state_names),
+        F(order_summary, 2, state, .names = order_state_names),
         F(order_summary, 3, invoice_number),
         F(order_summary, 4, total),
         F(order_summary, 5, placed_at));
