@@ -15,32 +15,27 @@
 
 /* ---- transactions --------------------------------------------------------------------------------------------- */
 
-/* What emit() hangs on a transaction: the first member of a struct of its own. */
-struct tx_events {
-        int  (*write)(struct db *tx, struct tx_events *e);      /* queues the outbox row; called once, before COMMIT; 0 or a failure   */
-        void (*end)(struct tx_events *e, bool committed);       /* frees it, wakes the relay; called once, when the transaction is over */
-};
-
 struct later { const struct query *q; const void *in; };
 
 struct db {
         struct ctx       *c;
         struct pg        *pg;
         bool              is_tx;
+        bool              is_none;      /* there was no memory for the real one                                 */
         /* the rest is a transaction's */
         struct conn      *conn;         /* borrowed once something had to be sent; NULL before and after        */
         bool              begun;        /* BEGIN was sent                                                       */
         bool              ended;        /* committed, or rolled back                                            */
+        bool              left;         /* something was left running on conn: cancel it                        */
+        bool              broken;       /* conn is no more use (a text was left)                                */
         int               error;        /* sticky; 0: none                                                      */
         struct fault      fault;        /* its story, in c's arena                                              */
         struct later     *queue;        /* not yet sent; in c's arena                                           */
         size_t            n_queue, cap_queue;
-        struct tx_events *events;       /* owned; NULL: none emitted                                            */
+        struct outbox_pack *pack;       /* its events (outbox_inside.h); NULL: none emitted                     */
 };
-enum { LATER_MAX = 10000 };             /* statements queued at once                                            */
+enum { LATER_MAX = 10000, SQL_PARAMS_MAX = 100 };       /* statements queued at once; parameters of one */
 
-/* Keeps the first failure of a transaction and its story. returns code */
-int   tx_stick(struct db *tx, int code);
 
 /* ---- plans ------------------------------------------------------------------------------------------------------ */
 
@@ -55,7 +50,8 @@ struct param {
         const struct field *gate;       /* the nearest optional message around it; NULL: none                   */
         size_t      gate_base;
         size_t      list_at, stride;    /* FROM_LIST: offset of the list in `in`, size of an element            */
-        Oid         oid, element;       /* element: of the array's, when it is one                              */
+        bool        null_if_empty;      /* FROM_LIST: a list of plain values that is optional                   */
+        Oid         oid, element;       /* element: of the array's, when it is one; else as oid                 */
 };
 
 struct column {
