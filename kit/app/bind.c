@@ -110,6 +110,7 @@ static int make_endpoints(struct ctx *c, struct app *a)
                         struct endpoint *e = &a->endpoints[a->n_endpoints++];
                         if (endpoint_init(e, a->services[i], r, err) < 0 || router_add(a->router, e, err) < 0)
                                 return fail(c, INVALID_ARGUMENT, "bad_table", "%s: %s", a->services[i]->name, err);
+                        e->service_no = i;
                         stats_endpoint(e);
                 }
         }

@@ -189,6 +189,8 @@ static int run_operation(struct request *q)
 static int run_endpoint(struct request *q)
 {
         if (q->endpoint->route->op) return run_operation(q);
+        q->c->unit = &q->w->units[q->endpoint->service_no];
+        q->c->pg = q->c->unit->pg;
         fault_clear(q->c);
         q->endpoint->route->raw(q->c, q->x);
         return -(int)q->c->fault.code;          /* a raw handler that failed has told so */

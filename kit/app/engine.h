@@ -27,15 +27,16 @@
 #include "page.h"
 #include "pg.h"
 #include "server.h"
+#include "sync.h"
 
-enum { SERVICES_MAX = 32, BATCHERS_MAX = 64, PATH_VARS_MAX = 6, SEGMENTS_MAX = 16, STATUS_SLOTS = 28, TIMEOUT_MS = 10000, BODY_MAX = 1 << 20 };
+enum { SERVICES_MAX = 32, ENDPOINTS_MAX = 400, BATCHERS_MAX = 64, PATH_VARS_MAX = 6, SEGMENTS_MAX = 16, STATUS_SLOTS = 28, TIMEOUT_MS = 10000, BODY_MAX = 1 << 20 };
 
 /* ---- the program --------------------------------------------------------------------------------------------------- */
 enum access_log { ACCESS_ALL, ACCESS_ERRORS, ACCESS_NONE };
 
 struct endpoint {                       /* a route at run time                                    */
         const struct route *route;
-        const struct service *service;
+        const struct service *service; size_t service_no;       /* its place in app.services      */
         const char  *name;              /* "GET /v1/orders/{id}"; owned                           */
         const struct field *vars[PATH_VARS_MAX];
         const char  *var_names[PATH_VARS_MAX + 1];      /* NULL-terminated; owned                 */
@@ -64,7 +65,11 @@ struct app {
         struct worker *workers[WORKERS_MAX]; int n_workers;
         struct bus  *bus;                               /* of worker 0                            */
         atomic_bool  ready, draining;
-        int          port;
+        struct chan *gate;                              /* closed when worker 0 has the databases and the port */
+        struct chan *up;                                /* a byte from each worker that is up     */
+        atomic_bool  gate_open;
+        atomic_int   failed;                            /* the first negative code                */
+        int          port;                              /* worker 0 writes it before the gate opens */
         when         started;
 };
 
@@ -86,7 +91,10 @@ struct worker {
         struct rand  rand;                              /* trace ids                              */
         struct buf   access;                            /* lines not yet written                  */
         struct fiber *flusher;                          /* sleeps until they are; NULL: none      */
-        struct fiber *parked[SERVICES_MAX]; size_t n_parked;    /* job fibers (worker 0)          */
+        struct fiber *jobs[SERVICES_MAX];               /* of worker 0, one a unit; NULL: none    */
+        struct event_flag jobs_ended;
+        size_t       n_up;                              /* modules that are started (module.c)    */
+        struct chan *news;                              /* enum news, to the worker's first fiber */
 };
 struct worker *worker_here(void);                       /* of this thread; NULL: none             */
 void worker_enter(struct worker *w);                    /* makes it this thread's                 */
@@ -112,6 +120,11 @@ int  op_run(struct ctx *c, struct unit *u, const struct op *op, const void *in, 
 /* jobs.c: on worker 0 */
 int  jobs_start(struct ctx *c, struct worker *w);
 void jobs_stop(struct ctx *c, struct worker *w);
+
+/* module.c: what a worker starts in order and stops in reverse. Wait. */
+struct module { const char *name; bool first_only; int (*start)(struct ctx *c, struct worker *w); void (*stop)(struct ctx *c, struct worker *w); };
+int  modules_start(struct ctx *c, struct worker *w, const struct module *table);        /* stops at the first failure; what is up stays up */
+void modules_stop(struct ctx *c, struct worker *w, const struct module *table);
 
 /* ---- routing ------------------------------------------------------------------------------------------------------- */
 struct router;
@@ -190,4 +203,9 @@ void stats_gauges(struct worker *w);                    /* sets this worker's ga
 extern const struct service pages_service;
 /* Runs fn on the loop of every worker, outside fibers, and waits for all. Waits. */
 int  each_worker(struct ctx *c, void (*fn)(struct worker *w, void *arg), void *arg);
+
+/* docs.c */
+void docs_page(struct buf *out, const struct app *a);   /* /docs, HTML                            */
+/* errors.c: the refusals of kit itself; ends with name NULL */
+extern const struct slug kit_slugs[];
 #endif

@@ -61,7 +61,7 @@ struct paging;
 struct route {
         enum method method; const char *path;           /* "/v1/orders/{id}": {name} is a member of the op's `in`   */
         const struct op *op;
-        void (*raw)(struct ctx *c, struct exchange *x); /* instead of op: the rare handler that needs HTTP itself   */
+        void (*raw)(struct ctx *c, struct exchange *x); /* instead of op: the rare handler that needs HTTP itself; a failure is told by fail() */
         enum who who; const char *scope;                /* "orders:write": the token must have it as well           */
         bool idempotent;                                /* needs Idempotency-Key; the first answer is kept 24 h in the effect's transaction */
         bool keyed;                                     /* needs Idempotency-Key, and the op makes it part of the resource's id itself */
@@ -84,6 +84,7 @@ struct slug     { const char *name; int http; const char *doc; };               
 #define PUT(p, fn, ...)       ROUTE(PUT,    p, fn, __VA_ARGS__)
 #define PATCH(p, fn, ...)     ROUTE(PATCH,  p, fn, __VA_ARGS__)
 #define DELETE(p, fn, ...)    ROUTE(DELETE, p, fn, __VA_ARGS__)
+#define RAW(m, p, fn, ...)    { .method = (m), .path = (p), .raw = (fn), __VA_ARGS__ }
 #define ON(e, fn, ...)        { .event = &(e), .op = &fn##_op, __VA_ARGS__ }
 #define EVERY(ms, n, fn)      { .name = (n), .op = &fn##_op, .every_ms = (ms) }
 #define ROUTES(...)    .routes    = (const struct route[])        { __VA_ARGS__, { 0 } }

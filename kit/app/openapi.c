@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * openapi.c - the tables as OpenAPI 3.1: what is served and nothing else, in the order of the tables.
+ *
+ * Paths are objects of methods, so routes are gathered by path at its first appearance. Schemas of messages are named like the messages; a
+ * body that lacks what its path says is written in place. */
+#include "engine.h"
+#include <stdlib.h>
+#include "json.h"
+#include "spec.h"
+
+static void key_z(struct jw *w, const char *key, const char *z)
+{
+        jw_key(w, key);
+        jw_z(w, z);
+}
+
+static void ref(struct jw *w, const char *where, const char *name)
+{
+        char path[200];
+        snprintf(path, sizeof path, "#/components/%s/%s", where, name);
+        jw_object(w);
+        key_z(w, "$ref", path);
+        jw_object_end(w);
+}
+
+/* ---- one operation --------------------------------------------------------------------------------------------------------- */
+
+static bool is_var(const struct endpoint *e, const struct field *f)
+{
+        for (size_t i = 0; i < e->n_vars; i++)
+                if (e->vars[i] == f) return true;
+        return false;
+}
+
+static void parameter(struct jw *w, const struct field *f, const char *in, bool required)
+{
+        jw_object(w);
+        key_z(w, "name", f->name);
+        key_z(w, "in", in);
+        if (f->doc) key_z(w, "description", f->doc);
+        jw_key(w, "required");
+        jw_bool(w, required);
+        if (f->kind == K_LIST) {
+                jw_key(w, "explode");
+                jw_bool(w, false);
+        }
+        jw_key(w, "schema");
+        spec_field(w, f);
+        jw_object_end(w);
+}
+
+static void parameters(struct jw *w, const struct endpoint *e)
+{
+        static const struct field key = { .name = "Idempotency-Key", .kind = K_STR, .min = 1, .max = 255,
+                                          .doc = "A text of your own, new for each request that is meant to have an effect of its own." };
+        const struct route *r = e->route;
+        const struct type *in = r->op ? r->op->in : &nothing_type;
+        bool query = !e->body_fields, keyed = r->idempotent || r->keyed;
+        jw_key(w, "parameters");
+        jw_array(w);
+        for (size_t i = 0; i < e->n_vars; i++)
+                if (e->vars[i]) parameter(w, e->vars[i], "path", true);
+        for (size_t i = 0; query && i < in->n; i++)
+                if (!in->fields[i].internal && !is_var(e, &in->fields[i])) parameter(w, &in->fields[i], "query", !in->fields[i].optional);
+        if (keyed) parameter(w, &key, "header", true);
+        jw_array_end(w);
+}
+
+static void content(struct jw *w, const char *media)
+{
+        jw_key(w, "content");
+        jw_object(w);
+        jw_key(w, media);
+        jw_object(w);
+        jw_key(w, "schema");
+}
+
+static void content_end(struct jw *w)
+{
+        jw_object_end(w);
+        jw_object_end(w);
+}
+
+static void request_body_of(struct jw *w, const struct endpoint *e)
+{
+        if (!e->takes_body) return;
+        jw_key(w, "requestBody");
+        jw_object(w);
+        jw_key(w, "required");
+        jw_bool(w, e->needs_body);
+        content(w, "application/json");
+        if (e->n_vars) spec_schema(w, &e->body);
+        else ref(w, "schemas", e->route->op->in->name);
+        content_end(w);
+        jw_object_end(w);
+}
+
+static void good_response(struct jw *w, const struct endpoint *e)
+{
+        const struct route *r = e->route;
+        char status[8];
+        snprintf(status, sizeof status, "%d", answer_status(e));
+        jw_key(w, status);
+        jw_object(w);
+        key_z(w, "description", status_reason(answer_status(e)));
+        if (r->location) {
+                jw_key(w, "headers");
+                jw_object(w);
+                jw_key(w, "Location");
+                jw_raw(w, STR("{\"description\":\"Where it is.\",\"schema\":{\"type\":\"string\",\"format\":\"uri-reference\"}}"));
+                jw_object_end(w);
+        }
+        if (r->op && answer_status(e) != 204) {
+                content(w, "application/json");
+                ref(w, "schemas", r->op->out->name);
+                content_end(w);
+        }
+        jw_object_end(w);
+}
+
+static const struct slug *slug_of(const struct service *s, const char *name)
+{
+        for (const struct slug *k = s->slugs; k && k->name; k++)
+                if (!strcmp(k->name, name)) return k;
+        for (const struct slug *k = kit_slugs; k->name; k++)
+                if (!strcmp(k->name, name)) return k;
+        return NULL;
+}
+
+/* Which statuses a route may refuse with, each with the slugs that say why. */
+static void bad_responses(struct jw *w, const struct endpoint *e)
+{
+        const struct route *r = e->route;
+        static const int statuses[] = { 400, 401, 402, 403, 404, 406, 409, 410, 412, 413, 415, 422, 423, 429, 500, 503, 504 };
+        for (size_t i = 0; i < COUNT(statuses); i++) {
+                int s = statuses[i];
+                char name[8], why[600] = "";
+                size_t n = 0;
+                bool usual = s == 400 || s == 500 || ((s == 401 || s == 403) && r->who != ANYONE) || (s == 404 && e->n_vars) || (s == 415 && e->takes_body) ||
+                             (s == 413 && e->takes_body) || (s == 503 && e->service->has_db) || (s == 504 && r->op) || ((s == 409 || s == 422) && r->idempotent);
+                for (const char *const *k = r->slugs; k && *k; k++) {
+                        const struct slug *slug = slug_of(e->service, *k);
+                        if (!slug || slug->http != s || n >= sizeof why) continue;
+                        n += (size_t)snprintf(why + n, sizeof why - n, "%s`%s`: %s", n ? " " : "", slug->name, slug->doc);
+                }
+                if (!usual && !n) continue;
+                snprintf(name, sizeof name, "%d", s);
+                jw_key(w, name);
+                jw_object(w);
+                key_z(w, "description", n ? why : status_reason(s));
+                content(w, "application/problem+json");
+                ref(w, "schemas", "problem");
+                content_end(w);
+                jw_object_end(w);
+        }
+}
+
+static void security(struct jw *w, const struct route *r)
+{
+        static const char *const who[] = { [USER] = "Any signed-in user.", [VENDORS] = "Vendors, staff and admins.", [STAFF] = "Staff and admins.", [ADMIN] = "Admins." };
+        jw_key(w, "security");
+        jw_array(w);
+        if (r->who != ANYONE) {
+                jw_object(w);
+                jw_key(w, "bearer");
+                jw_array(w);
+                if (r->scope) jw_z(w, r->scope);
+                jw_array_end(w);
+                jw_object_end(w);
+        }
+        jw_array_end(w);
+        if (r->who == ANYONE) return;
+        char text[200];
+        snprintf(text, sizeof text, "%s%s%s%s", who[r->who], r->scope ? " The token needs the scope `" : "", r->scope ? r->scope : "", r->scope ? "`." : "");
+        key_z(w, "description", text);
+}
+
+static void operation_id(struct jw *w, const struct endpoint *e)
+{
+        char id[100];
+        size_t n = 0;
+        if (e->route->op) {
+                key_z(w, "operationId", e->route->op->name);
+                return;
+        }
+        for (const char *p = e->route->path; *p && n + 1 < sizeof id; p++) id[n++] = *p == '/' || *p == '.' || *p == '{' || *p == '}' ? '_' : *p;
+        id[n] = 0;
+        key_z(w, "operationId", n > 1 ? id + 1 : "front");
+}
+
+static void operation(struct jw *w, const struct endpoint *e)
+{
+        static const char *const methods[METHODS] = { [GET] = "get", [POST] = "post", [PUT] = "put", [PATCH] = "patch", [DELETE] = "delete" };
+        jw_key(w, methods[e->route->method]);
+        jw_object(w);
+        jw_key(w, "tags");
+        jw_array(w);
+        jw_z(w, e->service->name);
+        jw_array_end(w);
+        operation_id(w, e);
+        if (e->route->doc) key_z(w, "summary", e->route->doc);
+        security(w, e->route);
+        parameters(w, e);
+        request_body_of(w, e);
+        jw_key(w, "responses");
+        jw_object(w);
+        good_response(w, e);
+        bad_responses(w, e);
+        jw_object_end(w);
+        jw_object_end(w);
+}
+
+/* ---- the document ------------------------------------------------------------------------------------------------------------ */
+
+static void paths(struct jw *w, const struct endpoint *all, size_t n)
+{
+        jw_key(w, "paths");
+        jw_object(w);
+        for (size_t i = 0; i < n; i++) {
+                bool seen = false;
+                for (size_t k = 0; k < i; k++) seen |= !strcmp(all[k].route->path, all[i].route->path);
+                if (seen) continue;
+                jw_key(w, all[i].route->path);
+                jw_object(w);
+                for (size_t k = i; k < n; k++)
+                        if (!strcmp(all[k].route->path, all[i].route->path)) operation(w, &all[k]);
+                jw_object_end(w);
+        }
+        jw_object_end(w);
+}
+
+static const char problem_schema[] =
+        "{\"type\":\"object\",\"description\":\"why a request was refused (RFC 9457)\",\"required\":[\"type\",\"title\",\"status\",\"detail\",\"slug\",\"trace_id\"],"
+        "\"properties\":{\"type\":{\"type\":\"string\",\"format\":\"uri-reference\"},\"title\":{\"type\":\"string\"},\"status\":{\"type\":\"integer\"},"
+        "\"detail\":{\"type\":\"string\"},\"instance\":{\"type\":\"string\",\"format\":\"uri-reference\"},\"slug\":{\"type\":\"string\"},"
+        "\"trace_id\":{\"type\":\"string\"},\"errors_left_out\":{\"type\":\"integer\"},\"errors\":{\"type\":\"array\",\"items\":{\"type\":\"object\","
+        "\"required\":[\"pointer\",\"slug\",\"detail\"],\"properties\":{\"pointer\":{\"type\":\"string\",\"description\":\"a JSON Pointer into the body, or the name "
+        "of a parameter or header\"},\"slug\":{\"type\":\"string\"},\"detail\":{\"type\":\"string\"}}}}}}";
+
+static void components(struct jw *w, const struct endpoint *all, size_t n)
+{
+        struct spec_seen seen = { .n = 0 };
+        for (size_t i = 0; i < n; i++) {
+                if (!all[i].route->op) continue;
+                if (all[i].takes_body && !all[i].n_vars) spec_walk(&seen, all[i].route->op->in);
+                for (size_t k = 0; k < all[i].body.n; k++) {
+                        const struct field *f = &all[i].body.fields[k];
+                        if (f->internal) continue;
+                        if (f->kind == K_MONEY) spec_walk(&seen, &money_type);
+                        if (f->of) spec_walk(&seen, f->of);
+                }
+                if (answer_status(&all[i]) != 204) spec_walk(&seen, all[i].route->op->out);
+        }
+        jw_key(w, "components");
+        jw_object(w);
+        jw_key(w, "securitySchemes");
+        jw_raw(w, STR("{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\",\"bearerFormat\":\"JWT\",\"description\":\"an access token of POST /v1/sessions (RFC 9068)\"}}"));
+        jw_key(w, "schemas");
+        jw_object(w);
+        for (size_t i = 0; i < seen.n; i++) {
+                jw_key(w, seen.v[i]->name);
+                spec_schema(w, seen.v[i]);
+        }
+        jw_key(w, "problem");
+        jw_raw(w, STR(problem_schema));
+        jw_object_end(w);
+        jw_object_end(w);
+}
+
+static void head(struct jw *w, const struct service *const *services)
+{
+        key_z(w, "openapi", "3.1.0");
+        jw_key(w, "info");
+        jw_object(w);
+        key_z(w, "title", "Souk");
+        key_z(w, "version", "1");
+        key_z(w, "description", "A marketplace back end. Every refusal is application/problem+json.");
+        jw_key(w, "license");
+        jw_raw(w, STR("{\"name\":\"Apache-2.0\",\"identifier\":\"Apache-2.0\"}"));
+        jw_object_end(w);
+        jw_key(w, "servers");
+        jw_raw(w, STR("[{\"url\":\"/\"}]"));
+        jw_key(w, "tags");
+        jw_array(w);
+        for (; *services; services++) {
+                jw_object(w);
+                key_z(w, "name", (*services)->name);
+                if ((*services)->doc) key_z(w, "description", (*services)->doc);
+                jw_object_end(w);
+        }
+        jw_array_end(w);
+}
+
+void openapi_write(struct buf *out, const struct service *const *services)
+{
+        struct jw w = { .b = out, .pretty = true };
+        struct endpoint *all = calloc(ENDPOINTS_MAX, sizeof *all);      /* too much for a fiber's stack */
+        size_t n = 0;
+        char err[256];
+        if (!all) abort();
+        for (const struct service *const *s = services; *s; s++)
+                for (const struct route *r = (*s)->routes; r && r->path && n < ENDPOINTS_MAX; r++)
+                        if (endpoint_init(&all[n], *s, r, err) == 0) n++;
+                        else endpoint_done(&all[n]);
+        jw_object(&w);
+        head(&w, services);
+        paths(&w, all, n);
+        components(&w, all, n);
+        jw_object_end(&w);
+        buf_char(out, '\n');
+        while (n) endpoint_done(&all[--n]);
+        free(all);
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * pages.c - what every program answers about itself: a front page, health, metrics, fibers, its API as OpenAPI and to read. */
+#include "engine.h"
+#include <pthread.h>
+#include <stdlib.h>
+#include "json.h"
+#include "text.h"
+
+enum { PING_MS = 1000 };
+
+static void send_type(struct ctx *c, struct exchange *x, const char *type)
+{
+        res_header(c, x, "content-type", str_of(type));
+}
+
+static void send_html(struct ctx *c, struct exchange *x)
+{
+        send_type(c, x, "text/html; charset=utf-8");
+        res_header(c, x, "content-security-policy", STR("default-src 'none'; style-src 'unsafe-inline'"));
+        res_header(c, x, "x-content-type-options", STR("nosniff"));
+}
+
+/* ---- all workers --------------------------------------------------------------------------------------------------------- */
+
+struct round {                          /* shared by the asking fiber and the posts; the last one frees it */
+        atomic_int   refs;
+        struct chan *done;
+        void       (*fn)(struct worker *w, void *arg);
+        void        *arg;
+        pthread_mutex_t lock;           /* of given_up, held while fn runs                        */
+        bool         given_up;          /* the asker has gone, and arg with it                    */
+};
+
+static void round_unref(struct round *r)
+{
+        if (atomic_fetch_sub(&r->refs, 1) > 1) return;
+        chan_free(r->done);
+        pthread_mutex_destroy(&r->lock);
+        free(r);
+}
+
+static void visit(void *arg)
+{
+        struct round *r = arg;
+        struct worker *w = worker_here();
+        char one = 1;
+        pthread_mutex_lock(&r->lock);
+        if (w && !r->given_up) r->fn(w, r->arg);
+        pthread_mutex_unlock(&r->lock);
+        (void)chan_try_send(r->done, &one);
+        round_unref(r);
+}
+
+/* The others are asked one after another, so fn may fill what all share; a worker that ends meanwhile costs a second. */
+static int ask(struct ctx *c, struct round *r, int index)
+{
+        char one;
+        struct ctx limited = *c;
+        atomic_fetch_add(&r->refs, 1);
+        if (loop_post(loop_at(index), visit, r) < 0) {
+                round_unref(r);
+                return fail(c, RESOURCE_EXHAUSTED, "busy", "a worker has too much to do");
+        }
+        ctx_limit(&limited, PING_MS);
+        return chan_recv(&limited, r->done, &one);
+}
+
+int each_worker(struct ctx *c, void (*fn)(struct worker *w, void *arg), void *arg)
+{
+        struct worker *w = worker_here();
+        struct app *a = w->app;
+        fn(w, arg);
+        if (a->n_workers == 1 || a->draining) return 0;
+        struct round *r = calloc(1, sizeof *r);
+        if (!r) return fail(c, RESOURCE_EXHAUSTED, "out_of_memory", "no memory");
+        *r = (struct round){ .refs = 1, .done = chan_new(WORKERS_MAX, 1), .fn = fn, .arg = arg, .lock = PTHREAD_MUTEX_INITIALIZER };
+        int failed = 0;
+        for (int i = 0; i < a->n_workers && failed == 0; i++)
+                if (i != w->index) failed = ask(c, r, i);
+        pthread_mutex_lock(&r->lock);
+        r->given_up = true;
+        pthread_mutex_unlock(&r->lock);
+        round_unref(r);
+        return failed;
+}
+
+/* ---- health ---------------------------------------------------------------------------------------------------------------- */
+
+static void healthz(struct ctx *c, struct exchange *x)
+{
+        send_type(c, x, "application/json");
+        buf_lit(x->body, "{\"status\":\"ok\"}");
+}
+
+static void check(struct jw *w, const char *name, bool ok, bool *all)
+{
+        jw_object(w);
+        jw_key(w, "name");
+        jw_z(w, name);
+        jw_key(w, "ok");
+        jw_bool(w, ok);
+        jw_object_end(w);
+        *all = *all && ok;
+}
+
+static void readyz(struct ctx *c, struct exchange *x)
+{
+        struct worker *w = worker_here();
+        struct jw out = { .b = x->body };
+        bool all = true;
+        send_type(c, x, "application/json");
+        jw_object(&out);
+        jw_key(&out, "checks");
+        jw_array(&out);
+        check(&out, "started", w->app->ready, &all);
+        check(&out, "not draining", !w->app->draining, &all);
+        for (size_t i = 0; i < w->n_units; i++) {
+                struct unit *u = &w->units[i];
+                struct ctx own = *c;
+                if (!u->pg) continue;
+                ctx_limit(&own, PING_MS);
+                check(&out, arena_z(c->arena, arena_printf(c->arena, "database of %s", u->service->name)), pg_ping(&own, u->pg) >= 0, &all);
+        }
+        jw_array_end(&out);
+        jw_key(&out, "ready");
+        jw_bool(&out, all);
+        jw_object_end(&out);
+        if (!all) x->status = 503;
+}
+
+/* ---- metrics and fibers ----------------------------------------------------------------------------------------------------- */
+
+static void gauges(struct worker *w, void *arg)
+{
+        (void)arg;
+        stats_gauges(w);
+}
+
+static void metrics(struct ctx *c, struct exchange *x)
+{
+        if (each_worker(c, gauges, NULL) < 0) fault_clear(c);   /* what is known is worth showing */
+        send_type(c, x, "text/plain; version=0.0.4; charset=utf-8");
+        metrics_write(x->body);
+}
+
+static void one_fiber(const struct fiber_info *f, void *arg)
+{
+        struct jw *w = arg;
+        jw_object(w);
+        jw_key(w, "loop");
+        jw_int(w, f->loop);
+        jw_key(w, "name");
+        jw_z(w, f->name);
+        jw_key(w, "where");
+        jw_z(w, f->where ? f->where : "running");
+        jw_key(w, "age_ms");
+        jw_int(w, f->age_us / 1000);
+        jw_key(w, "waiting_ms");
+        jw_int(w, f->waiting_us / 1000);
+        jw_key(w, "stack_bytes");
+        jw_int(w, (int64_t)f->stack_used);
+        jw_object_end(w);
+}
+
+static void fibers_of(struct worker *w, void *arg)
+{
+        (void)w;
+        fibers_each(one_fiber, arg);
+}
+
+static void debug_fibers(struct ctx *c, struct exchange *x)
+{
+        struct jw w = { .b = x->body };
+        send_type(c, x, "application/json");
+        jw_object(&w);
+        jw_key(&w, "fibers");
+        jw_array(&w);
+        if (each_worker(c, fibers_of, &w) < 0) return;
+        jw_array_end(&w);
+        jw_object_end(&w);
+}
+
+/* ---- the API ----------------------------------------------------------------------------------------------------------------- */
+
+static void openapi(struct ctx *c, struct exchange *x)
+{
+        send_type(c, x, "application/json");
+        openapi_write(x->body, worker_here()->app->services);
+}
+
+static void docs(struct ctx *c, struct exchange *x)
+{
+        send_html(c, x);
+        docs_page(x->body, worker_here()->app);
+}
+
+static void front_row(struct buf *b, const struct unit *u)
+{
+        size_t routes = 0;
+        for (const struct route *r = u->service->routes; r && r->path; r++) routes++;
+        buf_lit(b, "<tr><td><a href=\"/docs#");
+        html_write(b, str_of(u->service->name));
+        buf_lit(b, "\">");
+        html_write(b, str_of(u->service->name));
+        buf_lit(b, "</a></td><td>");
+        html_write(b, str_of(u->service->doc ? u->service->doc : ""));
+        buf_printf(b, "</td><td class=n>%zu</td><td>%s</td></tr>\n", routes, !u->pg ? "" : pg_is_up(u->pg) ? "up" : "down");
+}
+
+static void front(struct ctx *c, struct exchange *x)
+{
+        struct worker *w = worker_here();
+        struct buf *b = x->body;
+        int64_t up_s = (clock_now().us - w->app->started.us) / 1000000;
+        send_html(c, x);
+        buf_lit(b, "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><title>Souk</title><style>"
+                   "body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:3rem auto;padding:0 1rem;color:#222;background:#fff}"
+                   "table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #ddd}.n{text-align:right}"
+                   "nav a{margin-right:1rem}a{color:#06c}@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}a{color:#6af}td,th{border-color:#444}}"
+                   "</style><h1>Souk</h1><p>A marketplace back end. This program has run for ");
+        buf_printf(b, "%lld h %lld min on %d worker%s.</p>\n", (long long)up_s / 3600, (long long)up_s / 60 % 60, w->app->n_workers, w->app->n_workers == 1 ? "" : "s");
+        buf_lit(b, "<nav><a href=/docs>API reference</a><a href=/openapi.json>OpenAPI</a><a href=/healthz>healthz</a><a href=/readyz>readyz</a>"
+                   "<a href=/metrics>metrics</a></nav>\n<h2>What runs here</h2><table><tr><th>service<th><th class=n>routes<th>database</tr>\n");
+        for (size_t i = 0; i < w->n_units; i++)
+                if (w->units[i].service != &pages_service) front_row(b, &w->units[i]);
+        buf_lit(b, "</table></html>\n");
+}
+
+const struct service pages_service = {
+        .name = "program", .doc = "The program about itself: health, metrics, documentation.",
+        ROUTES(
+                RAW(GET, "/",              front,        .who = ANYONE, .doc = "What runs here, as a page."),
+                RAW(GET, "/docs",          docs,         .who = ANYONE, .doc = "The API, to read."),
+                RAW(GET, "/openapi.json",  openapi,      .who = ANYONE, .doc = "The API as OpenAPI 3.1."),
+                RAW(GET, "/healthz",       healthz,      .who = ANYONE, .doc = "The process is alive."),
+                RAW(GET, "/readyz",        readyz,       .who = ANYONE, .doc = "Everything it needs is there; 503 when not."),
+                RAW(GET, "/metrics",       metrics,      .who = ANYONE, .doc = "Numbers in Prometheus' text format."),
+                RAW(GET, "/debug/fibers",  debug_fibers, .who = ADMIN,  .doc = "Every fiber: what it works on, where it waits.")),
+};
