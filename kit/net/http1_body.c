@@ -4,7 +4,7 @@
  * http1_body.c - bodies of HTTP/1.1 messages: by length, chunked, to the end of the connection (RFC 9112 sections 6 and 7).
  *
  * The bytes between pieces go through one table-like machine, a byte at a time, so that every split of the input gives the same
- * pieces and the same errors. Chunk extensions and trailers are checked and dropped; `line` bounds them over the whole body, so
+ * body and the same errors. Chunk extensions and trailers are checked and dropped; `line` bounds them over the whole body, so
  * that one byte of body cannot be paid for with a megabyte of extensions.
  *
  *      SIZE -> DIGITS -+-------------------------------> SIZE_LF -+-> DATA -> DATA_CR -> DATA_LF -> SIZE ...
@@ -168,7 +168,8 @@ ptrdiff_t http1_body_next(struct http1_body *b, str in, str *piece, const char *
         if (b->done) return 0;
         if (b->chunked) return chunked_next(b, in, piece, why);
         size_t n = b->to_the_end ? in.n : (size_t)MIN((uint64_t)b->left, in.n);
-        if (n > b->max - b->total) return wrong(why, 413, "the body is larger than this server takes");
+        if (n && b->total == b->max) return wrong(why, 413, "the body is larger than this server takes");
+        n = MIN(n, b->max - b->total);          /* what still fits comes first, so that a split changes nothing */
         piece->n = n;
         b->total += n;
         if (!b->to_the_end) {

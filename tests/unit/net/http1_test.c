@@ -427,6 +427,14 @@ TEST(answers_without_a_body_are_known_by_status_and_method)
         SAW("whole");
 }
 
+TEST(an_answer_to_the_end_of_the_connection_is_bounded)
+{
+        struct http1_limits l = http1_defaults;
+        l.body_max = 5;
+        CHECK_EQ(read_every_way(STR("HTTP/1.1 200 OK\r\n\r\n12345"), true, GET, &l), 0);
+        CHECK_EQ(read_every_way(STR("HTTP/1.1 200 OK\r\n\r\n123456"), true, GET, &l), 413);
+}
+
 TEST(a_reason_may_be_absent_or_hold_anything_printable)
 {
         CHECK_EQ(answer("HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n"), 0);
