@@ -29,16 +29,16 @@ MESSAGE(first_answer, "the first answer given to a key",
 static const struct query known = {
         .name = "idempotency_known", .in = &first_answer_type, .out = &first_answer_type, .rows = ROWS_MAYBE,
         .sql = "select caller, route, key, fingerprint, status, location, body from souk_idempotency where caller = $1 and key = $2 and route = $3",
-        .params = (const char *const[]){ "caller", "key", "route", NULL }, .plan = &(struct query_plan){ 0 } };
+        .params = (const char *const[]){ "caller", "key", "route", NULL }, .plan = &(struct query_plan){ NULL } };
 static const struct query keep = {
         .name = "idempotency_keep", .in = &first_answer_type, .rows = ROWS_NONE,
         .sql = "insert into souk_idempotency (caller, route, key, fingerprint, status, location, body, at) values ($1, $2, $3, $4, $5, $6, $7, $8)",
         .params = (const char *const[]){ "caller", "route", "key", "fingerprint", "status", "location", "body", ":now", NULL },
-        .plan = &(struct query_plan){ 0 } };
+        .plan = &(struct query_plan){ NULL } };
 static const struct query forget = {
         .name = "idempotency_forget", .in = &nothing_type, .rows = ROWS_NONE,
         .sql = "delete from souk_idempotency where ctid = any (array(select ctid from souk_idempotency where at < $1 - interval '24 hours' limit 1000))",
-        .params = (const char *const[]){ ":now", NULL }, .plan = &(struct query_plan){ 0 } };
+        .params = (const char *const[]){ ":now", NULL }, .plan = &(struct query_plan){ NULL } };
 const struct query *const idem_queries[] = { &known, &keep, &forget, NULL };
 
 int idem_tidy(struct ctx *c)

@@ -90,7 +90,8 @@ static int find_programs(struct ctx *c, struct cluster *cl, int want)
                 if (realpath(program, real)) consider(cl, real, want);
         }
         if (cl->bin[0]) return 0;
-        if (want) return fail(c, FAILED_PRECONDITION, "database_of_another_version", "the database in %s was made by PostgreSQL %d, and that is not installed here", cl->data, want);
+        if (want) return fail(c, FAILED_PRECONDITION, "database_of_another_version",
+                              "the database in %s was made by PostgreSQL %d, and that is not installed here", cl->data, want);
         return fail(c, NOT_FOUND, "no_postgresql", "no PostgreSQL server of version %d or newer here; on Debian: apt-get install postgresql. Or set SOUK_DATABASE_URL", MAJOR_MIN);
 }
 
