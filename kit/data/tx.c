@@ -16,9 +16,6 @@
 #include "db_run.h"
 #include "outbox_inside.h"
 
-#pragma weak outbox_write
-#pragma weak outbox_end
-
 /* ---- failures stick ---------------------------------------------------------------------------------------------------- */
 
 static int stick(struct db *tx, int code)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Souk authors
  *
- * batch.h without a database: the batched function is a recorder that can be held at a gate and told what to do by its calls. */
+ * batch_test.c - batch.h without a database: the batched function is a recorder that can be held at a gate and told what to do by its calls. */
 #include "test.h"
 #include "batch.h"
 #include "clock.h"

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * parked.c - events set aside: the one that would not go, and those of its key behind it.
+ *
+ * Parking moves the position in the same transaction, replaying deletes the row in the same transaction as the effect; each statement
+ * must hit its one row or it takes the transaction down (as in position.c). So an event is either ahead of the position,
+ * or parked, or applied, and never two of these. The keys that have something parked are also kept in memory, loaded at start; a
+ * consumer's lock keeps a replay and its own batches apart. */
+#include "bus_inside.h"
+#include "json.h"
+#include "log.h"
+
+MESSAGE(parked, "an event that was set aside",
+        F(parked, 1, no, .doc = "order in which events were set aside"),
+        F(parked, 2, consumer), F(parked, 3, source), F(parked, 4, topic), F(parked, 5, key),
+        F(parked, 6, payload, .max = 16 << 20, .doc = "the event's data"),
+        F(parked, 7, error, .max = 4000, .doc = "why its last attempt failed"),
+        F(parked, 8, attempts), F(parked, 9, at));
+
+struct parked_of { str consumer, source, key; };
+MESSAGE(parked_of, "a key of a consumer", F(parked_of, 1, consumer), F(parked_of, 2, source), F(parked_of, 3, key, .optional = true));
+struct parked_key { str key; int64_t n; };
+DECLARE_LIST(parked_key);
+MESSAGE(parked_key, "a key with events set aside", F(parked_key, 1, key), F(parked_key, 2, n));
+
+static const struct query parked_all = {
+        .name = "parked_all",
+        .sql = "select no, consumer, source, topic, key, payload, error, attempts, at from souk_parked order by no limit 1000",
+        .out = &parked_type, .rows = ROWS_MANY, .params = (const char *const[]){ NULL }, .plan = &(struct query_plan){ 0 },
+};
+static const struct query parked_keys = {
+        .name = "parked_keys",
+        .sql = "select key, count(*) as n from souk_parked where consumer = $1 and source = $2 group by key limit 10000",
+        .in = &parked_of_type, .out = &parked_key_type, .rows = ROWS_MANY, .params = (const char *const[]){ "consumer", "source", NULL },
+        .plan = &(struct query_plan){ 0 },
+};
+static const struct query parked_first = {
+        .name = "parked_first",
+        .sql = "select no, consumer, source, topic, key, payload, error, attempts, at from souk_parked"
+               " where consumer = $1 and source = $2 and key = $3 order by no limit 1",
+        .in = &parked_of_type, .out = &parked_type, .rows = ROWS_MAYBE, .params = (const char *const[]){ "consumer", "source", "key", NULL },
+        .plan = &(struct query_plan){ 0 },
+};
+static const struct query parked_insert = {
+        .name = "parked_insert",
+        .sql = "insert into souk_parked (consumer, source, topic, key, payload, error, attempts) values ($1, $2, $3, $4, $5, $6, $7)",
+        .in = &parked_type, .rows = ROWS_NONE,
+        .params = (const char *const[]){ "consumer", "source", "topic", "key", "payload", "error", "attempts", NULL },
+        .plan = &(struct query_plan){ 0 },
+};
+static const struct query parked_delete = {
+        .name = "parked_delete",
+        .sql = "with gone as (delete from souk_parked where no = $1 returning 1) select 1 / count(*) as one from gone",
+        .in = &parked_type, .rows = ROWS_NONE, .params = (const char *const[]){ "no", NULL }, .plan = &(struct query_plan){ 0 },
+};
+static const struct query parked_failed = {
+        .name = "parked_failed", .sql = "update souk_parked set attempts = attempts + 1, error = $2 where no = $1",
+        .in = &parked_type, .rows = ROWS_NONE, .params = (const char *const[]){ "no", "error", NULL }, .plan = &(struct query_plan){ 0 },
+};
+
+/* ---- keys in memory ------------------------------------------------------------------------------------------------ */
+bool parked_has(struct consumer *k, str key)
+{
+        return map_count(k->parked_keys) > 0 && map_get(k->parked_keys, key);
+}
+
+int parked_load(struct ctx *c, struct consumer *k)
+{
+        struct parked_of of = { str_of(k->s.consumer), str_of(k->s.source), { 0 } };
+        struct parked_key_list keys = { 0 };
+
+        TRY(db_run(db(c), &parked_keys, &of, &keys));
+        map_free(k->parked_keys);
+        k->parked_keys = map_new(PARKED_MAX, MAP_REFUSES, NULL);
+        k->parked_rows = 0;
+        for (size_t i = 0; i < keys.n; i++) {
+                TRY(map_put(k->parked_keys, keys.v[i].key, k));
+                k->parked_rows += keys.v[i].n;
+        }
+        return 0;
+}
+
+/* ---- setting aside ------------------------------------------------------------------------------------------------- */
+static str error_text(struct ctx *c, int code, const struct fault *f)
+{
+        str text = arena_printf(c->arena, "%s %s: " STR_FMT, code_name(code), f->slug ? f->slug : "-", STR_ARG(f->message));
+
+        return text.n > 4000 ? str_cut(text, 0, 4000) : text;
+}
+
+int parked_add(struct ctx *c, struct consumer *k, const struct item *it, int attempts)
+{
+        struct parked row = { .consumer = str_of(k->s.consumer), .source = str_of(k->s.source), .topic = it->line.topic,
+                              .key = it->line.key, .payload = it->line.data, .attempts = attempts };
+
+        if (!it->broken && !attempts)
+                row.error = STR("ABORTED behind: an earlier event of this key is parked");
+        else
+                row.error = error_text(c, it->broken ? it->broken : -(int)it->c.fault.code, &it->c.fault);
+        TX(tx, c);
+        k->sure = false;
+        TRY(position_later(tx, k, it->place));
+        TRY(db_later(tx, &parked_insert, &row));
+        TRY(tx_commit(tx));
+        position_moved(k, it->place);
+        k->parked_rows++;
+        k->stats.parked++;
+        if (map_put(k->parked_keys, it->line.key, k) < 0)
+                log_say(ERROR, "parked_key_not_kept", L_Z("consumer", k->s.consumer), L_STR("key", it->line.key));
+        log_say(WARN, "event_parked", L_Z("consumer", k->s.consumer), L_STR("topic", row.topic), L_STR("key", row.key), L_STR("error", row.error));
+        return 0;
+}
+
+/* ---- looking and replaying ----------------------------------------------------------------------------------------- */
+int parked_list(struct ctx *c, struct parked_list *out)
+{
+        TRY(db_run(db(c), &parked_all, NULL, out));
+        return 0;
+}
+
+static int replay_begin(struct db *tx, struct rider *r)
+{
+        struct consumer *k = CONTAINER(r, struct consumer, rider);
+
+        return db_later(tx, &parked_delete, &k->replayed);
+}
+
+static int apply_replayed(struct ctx *c, struct batch *b)
+{
+        return consumer_ride(CONTAINER(c, struct consumer, c), c, b, replay_begin);
+}
+
+/* Applies one parked event. c: the caller's, on the consumer's database. returns 1 applied, 2 another process has
+ * done it, 0 it failed again, or a failure that is nobody's fault */
+static int replay_row(struct ctx *c, struct consumer *k, const struct parked *row)
+{
+        const struct event *e = consumer_event(k, row->topic);
+        struct ctx mine = k->s.model;
+        const void *msg = NULL;
+        int code;
+
+        mine.arena = c->arena;
+        mine.op = k->s.consumer;
+        code = e ? consumer_decode(&mine, e, row->payload, &msg)
+                 : fail(&mine, UNIMPLEMENTED, "no_such_topic", "%s does not hear " STR_FMT, k->s.consumer, STR_ARG(row->topic));
+        if (code >= 0) {
+                struct call v = { .c = &mine, .in = msg };
+                consumer_reset(k, &c->trace);
+                k->replayed = *row;
+                batch_run(&k->c, apply_replayed, &v, 1);
+                code = v.verdict;
+        }
+        if (code >= 0)
+                return 1;
+        if (batch_is_nobodys_fault(code)) {
+                fault_copy(c, &mine);
+                return code;
+        }
+        struct parked again = { .no = row->no, .error = error_text(c, code, &mine.fault) };
+        int rows = db_run(db(c), &parked_failed, &again, NULL);
+        return rows == 0 ? 2 : MIN(rows, 0);
+}
+
+/* One step under the consumer's lock. returns as replay_row(), 0 too when nothing is left */
+static int replay_step(struct ctx *c, struct consumer *k, str key)
+{
+        struct parked_of of = { str_of(k->s.consumer), str_of(k->s.source), key };
+        struct parked row;
+        int found = db_run(db(c), &parked_first, &of, &row);
+
+        if (found == 0)
+                map_take(k->parked_keys, key);
+        return found <= 0 ? found : replay_row(c, k, &row);
+}
+
+static int replay_key(struct ctx *c, struct consumer *k, str key)
+{
+        int applied = 0, code;
+        struct ctx mine = *c;
+
+        mine.pg = k->s.model.pg;
+        mine.unit = k->s.model.unit;
+        do {
+                TRY(mutex_lock(c, &k->lock));
+                code = replay_step(&mine, k, key);
+                mutex_unlock(&k->lock);
+                applied += code == 1;
+                k->parked_rows -= code > 0;
+        } while (code > 0);
+        if (code < 0)
+                fault_copy(c, &mine);
+        return code < 0 && !applied ? code : applied;
+}
+
+int parked_replay(struct ctx *c, struct bus *b, str consumer, str key)
+{
+        bool known = false;
+        int applied = 0;
+
+        for (size_t i = 0; i < b->n_consumers; i++) {
+                if (!str_eq(consumer, str_of(b->consumers[i]->s.consumer)))
+                        continue;
+                known = true;
+                int n = replay_key(c, b->consumers[i], key);
+                TRY(n);
+                applied += n;
+        }
+        if (!known)
+                return fail(c, NOT_FOUND, "no_such_consumer", "no consumer " STR_FMT " runs here", STR_ARG(consumer));
+        return applied;
+}

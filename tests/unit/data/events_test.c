@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * events_test.c - outbox.h on a real PostgreSQL: what is committed is applied once, in order, by whoever and however many at once. */
+#define DATABASES "events_test"
+#include "events_world.h"
+
+/* ---- the straight way ---------------------------------------------------------------------------------------------- */
+IN_WORLD(events_are_applied_once_and_in_order)
+{
+        struct subscription s = subscription();
+
+        CHECK_OK(make_notes(&w.a, &noted, 1, 10, 5));           /* before the bus runs */
+        start(c, &s);
+        CHECK_OK(make_notes(&w.a, &noted, 11, 200, 5));
+        CHECK_OK(make_notes(&w.a, &noted, 211, 1, 5));
+        CHECK_OK(settle(c, 10000));
+        CHECK_EQ(effects(), 211);
+        CHECK_EQ(distinct_effects(), 211);
+        CHECK_EQ(out_of_order(), 0);
+        CHECK(fn.largest > 1);
+        CHECK(fn.largest <= 64);
+        CHECK_EQ(db_count(db(&w.b), "select count(*) from effect where txt = e'a \"quoted\" text\\n'"), 211);
+        CHECK_EQ(db_count(db(&w.b), "select count(*) from souk_position where consumer = 'b.effects' and source = 'events_a'"), 1);
+}
+
+IN_WORLD(a_rolled_back_change_emits_nothing)
+{
+        struct subscription s = subscription();
+
+        start(c, &s);
+        {
+                TX(tx, &w.a);
+                CHECK_OK(emit(tx, &noted, &(struct note){ key_of(1), 1, { 0 } }));
+        }
+        CHECK_OK(make_notes(&w.a, &noted, 2, 1, 1));
+        CHECK_OK(settle(c, 10000));
+        CHECK_EQ(effects(), 1);
+        CHECK_EQ(db_count(db(&w.a), "select count(*) from souk_outbox"), 1);
+}
+
+IN_WORLD(a_transaction_of_many_events_is_one_row_unless_it_is_large)
+{
+        struct subscription s = subscription();
+        char text[1000];
+
+        memset(text, 'x', sizeof text);
+        CHECK_OK(make_notes(&w.a, &noted, 1, 500, 7));
+        CHECK_EQ(db_count(db(&w.a), "select count(*) from souk_outbox"), 1);
+        {
+                TX(tx, &w.a);
+                for (int n = 501; n <= 1100; n++)
+                        CHECK_OK(emit(tx, &noted, &(struct note){ key_of(n), n, { text, sizeof text } }));
+                CHECK_OK(tx_commit(tx));
+        }
+        CHECK_EQ(db_count(db(&w.a), "select count(*) from souk_outbox"), 4);
+        start(c, &s);
+        CHECK_OK(settle(c, 10000));
+        CHECK_EQ(effects(), 1100);
+        CHECK_EQ(distinct_effects(), 1100);
+        CHECK_EQ(out_of_order(), 0);
+}
+
+IN_WORLD(a_batch_is_of_one_topic_and_uninteresting_ones_are_passed_over)
+{
+        static const char *const both[] = { "note.made", "note.followed", NULL };
+        static const struct event *const of[] = { &noted, &followed, NULL };
+        struct subscription s = subscription();
+
+        s.topics = both;
+        s.events = of;
+        for (int i = 0; i < 30; i++)                            /* made, struck (nobody hears it), made, followed ... */
+                CHECK_OK(make_notes(&w.a, i % 2 ? &struck : i % 4 ? &noted : &followed, i * 10, 10, 3));
+        start(c, &s);
+        CHECK_OK(settle(c, 10000));
+        CHECK_EQ(effects(), 150);
+        CHECK_EQ(out_of_order(), 0);
+        CHECK_EQ(fn.largest, 10);
+}
+
+IN_WORLD(settle_waits_for_what_events_bring_about_too)
+{
+        static const char *const topics_2[] = { "note.followed", NULL };
+        static const struct event *const events_2[] = { &followed, NULL };
+        struct subscription s = subscription(), s2 = subscription();
+
+        s2.consumer = "b.second";
+        s2.source = "events_b";
+        s2.topics = topics_2;
+        s2.events = events_2;
+        fn.follows = true;                                      /* the second consumer emits too; nobody hears that on b but itself ... */
+        w.bus = bus_of(&s);
+        CHECK_OK(bus_start(c, w.bus));
+        CHECK_OK(make_notes(&w.a, &noted, 1, 20, 5));
+        CHECK_OK(settle(c, 10000));
+        CHECK_EQ(db_count(db(&w.b), "select count(*) from souk_outbox") > 0, 1);
+        bus_stop(c, w.bus);
+        bus_close(&w.bus);
+
+        fn.follows = false;
+        w.bus = bus_of(&s);
+        bus_subscribe(w.bus, &s2);
+        CHECK_OK(bus_start(c, w.bus));
+        CHECK_OK(settle(c, 10000));
+        CHECK_EQ(effects(), 40);                                /* ... until now: each note once by each consumer */
+}
+
+IN_WORLD(a_consumer_without_a_transaction_still_moves_on)
+{
+        struct subscription s = subscription();
+
+        fn.no_transaction = true;
+        CHECK_OK(make_notes(&w.a, &noted, 1, 100, 5));
+        start(c, &s);
+        CHECK_OK(settle(c, 10000));
+        CHECK_EQ(fn.n_seen, 100);
+        bus_stop(c, w.bus);
+        bus_close(&w.bus);
+        start(c, &s);
+        CHECK_OK(settle(c, 10000));
+        CHECK_EQ(fn.n_seen, 100);
+}
+
+IN_WORLD(a_commit_wakes_the_relay_long_before_it_would_poll)
+{
+        struct subscription s = subscription();
+
+        start(c, &s);
+        CHECK_OK(settle(c, 10000));
+        fn.gate_shut = true;                                    /* no settle() here: it would wake the relay itself */
+        CHECK_OK(make_notes(&w.a, &noted, 1, 1, 1));
+        int64_t from = clock_us();
+        CHECK_OK(event_flag_wait(c, &fn.at_gate));
+        CHECK(clock_us() - from < 450000);
+        fn.gate_shut = false;
+        event_flag_signal(&fn.gate);
+        CHECK_OK(settle(c, 10000));
+}
+
+/* ---- several at once ------------------------------------------------------------------------------------------------ */
+struct producer { struct ctx *on; int from; };
+
+static int produce(struct ctx *c, void *arg)
+{
+        struct producer *p = arg;
+        struct ctx mine = *c;
+
+        mine.pg = p->on->pg;
+        for (int i = 0; i < 20; i++)
+                TRY(make_notes(&mine, &noted, p->from + i * 5, 5, 7));
+        return 0;
+}
+
+IN_WORLD(many_producers_on_two_databases_lose_nothing)
+{
+        struct subscription s = subscription(), s2 = subscription();
+        struct producer p[16];
+
+        s2.source = "events_b";
+        w.bus = bus_of(&s);
+        bus_subscribe(w.bus, &s2);
+        CHECK_OK(bus_start(c, w.bus));
+        {
+                GROUP(g, c);
+                for (int i = 0; i < 16; i++) {
+                        p[i] = (struct producer){ i % 2 ? &w.a : &w.b, i * 100 };
+                        CHECK_OK(group_go(g, produce, &p[i]));
+                }
+                CHECK_OK(group_wait(g));
+        }
+        CHECK_OK(settle(c, 20000));
+        CHECK_EQ(effects(), 1600);
+        CHECK_EQ(distinct_effects(), 1600);
+        CHECK_EQ(db_count(db(&w.b), "select count(*) from (select n < lag(n) over (partition by n / 100 order by seq) as bad from effect) s where bad"), 0);
+}
+
+IN_WORLD(a_second_process_with_the_same_consumer_repeats_nothing)
+{
+        struct subscription s = subscription();
+
+        fn.gate_shut = true;
+        CHECK_OK(make_notes(&w.a, &noted, 1, 200, 5));
+        start(c, &s);
+        CHECK_OK(event_flag_wait(c, &fn.at_gate));              /* the first has read all and is about to write */
+        fn.gate_shut = false;
+
+        struct bus *second = bus_of(&s);
+        CHECK_OK(bus_start(c, second));
+        CHECK(db_count(db(&w.a), "select count(pg_terminate_backend(pid, 5000)) from pg_locks where locktype = 'advisory' and granted"
+                                 " and pid <> pg_backend_pid() and database = (select oid from pg_database where datname = current_database())") > 0);
+        struct bus *first = w.bus;
+        w.bus = second;
+        CHECK_OK(settle(c, 20000));                             /* the second leads now, and has applied everything */
+        CHECK_EQ(effects(), 200);
+        event_flag_signal(&fn.gate);                            /* now the first goes on with what it has read */
+        bus_stop(c, first);
+        bus_close(&first);
+        CHECK_OK(make_notes(&w.a, &noted, 201, 20, 5));
+        CHECK_OK(settle(c, 20000));
+        CHECK_EQ(effects(), 220);
+        CHECK_EQ(distinct_effects(), 220);
+        CHECK_EQ(out_of_order(), 0);
+}
+
+/* ---- the rest -------------------------------------------------------------------------------------------------------- */
+struct sums { uint64_t events, parked, relayed; };
+static void add_consumer(const struct consumer_stats *k, void *arg)     { ((struct sums *)arg)->events += k->events; }
+static void add_relay(const struct relay_stats *r, void *arg)           { ((struct sums *)arg)->relayed += r->events; }
+
+IN_WORLD(rows_that_all_have_passed_are_trimmed_and_counted)
+{
+        struct subscription s = subscription();
+        struct sums sums = { 0 };
+
+        for (int i = 0; i < 5; i++)
+                CHECK_OK(make_notes(&w.a, i % 2 ? &struck : &noted, i * 10, 10, 5));
+        start(c, &s);
+        CHECK_OK(settle(c, 10000));
+        CHECK_EQ(outbox_trim(c, w.bus, "events_a", 3600000), 0);
+        CHECK_EQ(outbox_trim(c, w.bus, "events_a", -3600000), 5);
+        CHECK_EQ(db_count(db(&w.a), "select count(*) from souk_outbox"), 0);
+        CHECK_EQ(outbox_trim(c, w.bus, "nowhere", 0), -NOT_FOUND);
+        bus_each(w.bus, add_consumer, &sums);
+        bus_each_relay(w.bus, add_relay, &sums);
+        CHECK_EQ(sums.events, 30);
+        CHECK_EQ(sums.relayed, 50);
+        CHECK_OK(make_notes(&w.a, &noted, 100, 1, 5));
+        CHECK_OK(settle(c, 10000));
+        CHECK_EQ(effects(), 31);
+}
+
+IN_WORLD(a_subscription_to_a_source_that_is_not_here_does_not_start)
+{
+        struct subscription s = subscription();
+
+        s.source = "elsewhere";
+        w.bus = bus_of(&s);
+        CHECK_EQ(bus_start(c, w.bus), -FAILED_PRECONDITION);
+        assert_string_equal(c->fault.slug, "no_such_source");
+}
+
+TEST_MAIN
