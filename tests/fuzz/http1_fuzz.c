@@ -5,7 +5,7 @@
  *
  * The first byte chooses: requests, answers, answers to HEAD, and small limits; the second where the stream is cut. */
 #include <stdio.h>
-#include "../unit/net/http1_replay.h"
+#include "net/http1_replay.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
