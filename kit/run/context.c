@@ -4,7 +4,7 @@
  * context.c - the first frame of a stack, and the whole switch where there is no assembly for the machine. */
 #include "context.h"
 
-#if ((defined(__x86_64__) && defined(__LP64__)) || defined(__aarch64__)) && !defined(SOUK_UCONTEXT)
+#if CONTEXT_IS_SP
 void context_entry(void);       /* switch.S: calls the saved fn with the saved arg */
 
 /* Lays down what context_switch() will pop: all zero but fn, arg and where to return to. Both ABIs want sp at 16 bytes. */

@@ -12,8 +12,10 @@
 #include "base.h"
 
 #if ((defined(__x86_64__) && defined(__LP64__)) || defined(__aarch64__)) && !defined(SOUK_UCONTEXT)
+#define CONTEXT_IS_SP 1
 struct context { void *sp; };
 #else
+#define CONTEXT_IS_SP 0
 #include <ucontext.h>
 struct context { ucontext_t u; };
 #endif

@@ -319,7 +319,7 @@ void fibers_each(void (*fn)(const struct fiber_info *info, void *arg), void *arg
                         .where = waits ? f->where : f->state == FIBER_RUNNING ? "running" : "ready",
                         .waiting_us = waits ? now_us - f->parked_us : 0,
                 };
-#if ((defined(__x86_64__) && defined(__LP64__)) || defined(__aarch64__)) && !defined(SOUK_UCONTEXT)
+#if CONTEXT_IS_SP
                 const char *sp = f->state == FIBER_RUNNING ? __builtin_frame_address(0) : f->context.sp;
                 info.stack_used = (size_t)((const char *)f->san.low + f->san.n_bytes - sp);
 #endif

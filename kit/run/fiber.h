@@ -61,7 +61,12 @@ void group_close(struct group **g);                     /* cancels what still ru
 #define GROUP(name, c) struct group *name __attribute__((cleanup(group_close))) = group_open(c)
 
 /* ---- looking at them -------------------------------------------------------------------------------------------- */
-struct fiber_info { const char *name, *where; int64_t age_us, waiting_us; int loop; size_t stack_used; };
+struct fiber_info {
+        const char *name, *where;       /* where it waits, or "ready", "running"                    */
+        int64_t     age_us, waiting_us;
+        int         loop;
+        size_t      stack_used;         /* bytes now; 0 where ucontext hides them                   */
+};
 /* Calls fn for every fiber of this loop. fn must not wait. */
 void fibers_each(void (*fn)(const struct fiber_info *info, void *arg), void *arg);
 struct fiber_stats { uint64_t started, switches; uint32_t live, waiting, pooled; };

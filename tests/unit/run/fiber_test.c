@@ -309,7 +309,9 @@ static int look(struct ctx *c, void *arg)
         fibers_each(see, &info);
         CHECK_EQ(n_seen, 2);
         assert_string_equal(info.where, "test");
+#if defined(__x86_64__) && !defined(SOUK_UCONTEXT)
         CHECK(info.stack_used > 0 && info.stack_used < 65536);
+#endif
         CHECK_EQ(fiber_stats(0).live, 2);
         CHECK_EQ(fiber_stats(0).waiting, 1);
         fiber_wake(parked);
