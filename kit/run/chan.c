@@ -222,12 +222,12 @@ static int select_of(struct ctx *c, struct chan_case *cases, size_t n, const cha
         struct chan *locks[SELECT_MAX];
         struct seat seats[SELECT_MAX];
         assert(n >= 1 && n <= SELECT_MAX);
+        TRY(fiber_breathe(c, where));
         size_t n_locks = by_address(cases, n, locks);
         lock_all(locks, n_locks);
         int i = try_cases(cases, n, n > 1 ? any_of(n) : 0);
         if (i >= 0) {
                 unlock_all(locks, n_locks);
-                fiber_breathe();
                 return i;
         }
         struct ticket t = { .fiber = fiber_self(), .home = loop_here };

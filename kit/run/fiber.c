@@ -291,9 +291,12 @@ void fiber_yield(void)
         leave(l, f);
 }
 
-void fiber_breathe(void)
+int fiber_breathe(struct ctx *c, const char *where)
 {
-        if (++loop_here->streak > STREAK_MAX) fiber_yield();
+        if (LIKELY(++loop_here->streak <= STREAK_MAX)) return 0;
+        fiber_yield();
+        if (fiber_is_cancelled()) return wait_fault(c, -CANCELLED, where);
+        return c && ctx_is_late(c) ? wait_fault(c, -DEADLINE_EXCEEDED, where) : 0;
 }
 
 int fiber_sleep(struct ctx *c, int ms)

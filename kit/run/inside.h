@@ -21,7 +21,7 @@
 
 enum {
         RUN_BUDGET   = 256,             /* fibers run between two looks at the sockets              */
-        STREAK_MAX   = 32,              /* reads, writes, sends that did not wait before others run */
+        STREAK_MAX   = 32,              /* fiber_breathe()                                          */
         STACKS_KEPT  = 64,              /* of a loop, however long nobody needs them                */
         STACKS_TICK_MS = 1000,          /* stacks beyond these unused for so long are unmapped      */
         POSTS_MAX    = 65536,
@@ -121,7 +121,9 @@ void fibers_tick(struct timer *t);                      /* l->tick              
 /* fiber_park() that leaves c's fault alone: for waits that may find they were served after all. c may be NULL. */
 int  fiber_wait(const struct ctx *c, const char *where);
 int  wait_fault(struct ctx *c, int verdict, const char *where);         /* tells c of a verdict < 0; returns it      */
-void fiber_breathe(void);                               /* after work that did not wait: lets others run once in a while */
+/* Before something that may go on and on without ever waiting (a fast peer, a channel that is never empty): once in STREAK_MAX
+ * times lets the others run, then sees to the deadline and cancellation. Waits. 0, -DEADLINE_EXCEEDED, -CANCELLED */
+int  fiber_breathe(struct ctx *c, const char *where);
 
 /* stack.c */
 struct fiber *stack_map(void);                          /* a record at the top of a fresh stack; NULL: no memory    */

@@ -77,6 +77,7 @@ void sock_abort(struct sock *s)
 
 static int lost(struct ctx *c, const struct sock *s, const char *doing, int error)
 {
+        if (!c) return -UNAVAILABLE;
         if (s->aborted) return fail(c, UNAVAILABLE, "connection_aborted", "the connection was given up here");
         return fail(c, UNAVAILABLE, "connection_lost", "%s %s: %s", doing, s->peer, strerror(error));
 }
@@ -108,7 +109,7 @@ static int ready(struct ctx *c, struct sock *s, int want, const char *where)
 
 ptrdiff_t sock_read(struct ctx *c, struct sock *s, void *to, size_t max)
 {
-        fiber_breathe();
+        TRY(fiber_breathe(c, "sock_read"));
         if (s->drained && s->w.armed & WATCH_READ) TRY(ready(c, s, WATCH_READ, "sock_read"));
         for (;;) {
                 if (s->aborted) return lost(c, s, "reading from", 0);
@@ -149,7 +150,7 @@ static void advance(struct iovec **v, int *n_v, size_t n)
 
 int sock_write(struct ctx *c, struct sock *s, struct iovec *v, int n)
 {
-        fiber_breathe();
+        TRY(fiber_breathe(c, "sock_write"));
         advance(&v, &n, 0);
         while (n > 0) {
                 if (s->aborted) return lost(c, s, "writing to", 0);

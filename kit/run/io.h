@@ -18,7 +18,8 @@ struct sock;                    /* a connected stream                           
 int  sock_connect(struct ctx *c, str host, int port, struct sock **out);
 void sock_close(struct sock **s);                       /* takes NULL and pointers to NULL; wakes nobody            */
 
-/* Waits until at least one byte came. returns bytes, 0 the peer ended its side, -UNAVAILABLE reset, -DEADLINE_EXCEEDED, -CANCELLED */
+/* For reading and writing c may be NULL: no deadline, no story. One fiber may read while another writes.
+ * Waits until at least one byte came. returns bytes, 0 the peer ended its side, -UNAVAILABLE reset, -DEADLINE_EXCEEDED, -CANCELLED */
 ptrdiff_t sock_read(struct ctx *c, struct sock *s, void *to, size_t max);
 ptrdiff_t sock_try_read(struct sock *s, void *to, size_t max);  /* never waits: -ABORTED when nothing is there      */
 bool sock_has_input(const struct sock *s);              /* bytes have come that nobody has read; never waits        */

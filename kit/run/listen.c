@@ -137,7 +137,7 @@ static int accept_some(struct ctx *c, struct listener *l, struct sock **out)
 int listen_accept(struct ctx *c, struct listener *l, struct sock **out)
 {
         assert(!l->accepting);
-        fiber_breathe();
+        TRY(fiber_breathe(c, "listen_accept"));
         l->accepting = true;
         int r = accept_some(c, l, out);
         l->accepting = false;

@@ -3,14 +3,18 @@
  *
  * io_test.c - sockets: whole conversations on one loop, and every way one can end. */
 #include "test.h"
+#include <errno.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "clock.h"
 #include "fiber.h"
 #include "io.h"
+#include "log.h"
 #include "loop.h"
 #include "pool.h"
+#include "sanitizer.h"
 
 struct server { struct listener *l; int port; int n_served; };
 
@@ -217,6 +221,73 @@ SERVER_TEST(a_taken_port_is_seen_and_one_open_without_sharing_refuses_us)
         CHECK_EQ(listen_open(c, STR("127.0.0.1"), 65536, 1, &l), -INVALID_ARGUMENT);
         CHECK_EQ(listen_open(c, STR("203.0.113.1"), 0, 1, &l), -INVALID_ARGUMENT);
         close(fd);
+        CHECK_OK(listen_open(c, STR("127.0.0.1"), v->port, 1, &l));     /* as another worker does */
+        CHECK_EQ(listen_port(l), v->port);
+        listen_close(&l);
+        return 0;
+}
+
+static void see_shortage(const struct fiber_info *f, void *arg)
+{
+        if (!strcmp(f->name, "accept") && !strcmp(f->where, "fiber_sleep")) *(bool *)arg = true;
+}
+
+SERVER_TEST(running_out_of_descriptors_is_waited_out)
+{
+        if (san_on_valgrind()) return 0;        /* it swallows the connection along with the descriptor */
+        struct sock *s AUTO(sock_close) = NULL;
+        int port = v->port;
+        struct rlimit before, none;
+        CHECK_OK(sock_connect(c, STR("127.0.0.1"), port, &s));  /* libuv has what it needs */
+        CHECK_OK(sock_write_str(c, s, STR("a")));
+        char in[1];
+        read_exactly(c, s, in, 1);
+        int client = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr = { htonl(INADDR_LOOPBACK) } };
+        CHECK_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+        none = before;
+        none.rlim_cur = (rlim_t)client + 1;
+        log_setup(ERROR, LOG_HUMAN, false, STDERR_FILENO);
+        clock_fake((when){ 1 });
+        CHECK_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+        CHECK(connect(client, (struct sockaddr *)&at, sizeof at) == 0 || errno == EINPROGRESS);
+        for (bool short_now = false; !short_now;) {
+                fiber_yield();
+                fibers_each(see_shortage, &short_now);
+        }
+        CHECK_EQ(v->n_served, 1);
+        CHECK_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+        clock_advance(100);
+        while (v->n_served < 2) fiber_yield();
+        clock_real();
+        log_setup(INFO, LOG_HUMAN, false, STDERR_FILENO);
+        close(client);
+        return 0;
+}
+
+static void flood(void *arg)
+{
+        static char much[65536];
+        struct sock *s AUTO(sock_close) = arg;
+        while (sock_write_str(NULL, s, (str){ much, sizeof much }) == 0) continue;
+}
+
+SERVER_TEST(a_peer_that_never_stops_sending_does_not_outlast_the_deadline)
+{
+        struct listener *l AUTO(listen_close) = NULL;
+        struct sock *in = NULL, *out AUTO(sock_close) = NULL;
+        (void)v;
+        CHECK_OK(listen_open(c, STR("127.0.0.1"), 0, 1, &l));
+        CHECK_OK(sock_connect(c, STR("127.0.0.1"), listen_port(l), &out));
+        CHECK_OK(listen_accept(c, l, &in));
+        CHECK_OK(fiber_start("flood", flood, in));
+        struct ctx brief = *c;
+        ctx_limit(&brief, 30);
+        char some[512];
+        ptrdiff_t r;
+        do r = sock_read(&brief, out, some, sizeof some); while (r > 0);
+        CHECK_EQ(r, -DEADLINE_EXCEEDED);
+        sock_abort(out);
         return 0;
 }
 

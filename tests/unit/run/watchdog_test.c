@@ -4,12 +4,15 @@
  * watchdog_test.c - fibers that misbehave are told by name: one that holds its loop, one that runs out of stack. */
 #include "test.h"
 #include <limits.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "clock.h"
 #include "fiber.h"
 #include "log.h"
 #include "loop.h"
+#include "sanitizer.h"
 
 /* Runs fn in a child process and returns what it wrote to standard error. */
 static char *errors_of(int (*fn)(struct ctx *c, void *arg), int *ret_status)
@@ -118,6 +121,87 @@ TEST(the_watchdog_can_be_told_to_look_away)
         const char *text = errors_of(quiet, &status);
         CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
         CHECK_EQ(count(text, "loop_held"), 0);
+}
+
+/* ---- running out of memory for stacks ------------------------------------------------------------------------------------ */
+static bool go_on;
+
+static void linger(void *arg)
+{
+        while (!go_on) fiber_yield();
+        ++*(int *)arg;
+}
+
+static int nothing(struct ctx *c, void *arg)
+{
+        (void)c, (void)arg;
+        return 0;
+}
+
+static int start_too_many(struct ctx *c, void *arg)
+{
+        struct rlimit room;
+        long pages = 0;
+        int n = 0, done = 0, r;
+        FILE *f = fopen("/proc/self/statm", "r");
+        if (!f || fscanf(f, "%ld", &pages) != 1) return -UNKNOWN;
+        fclose(f);
+        room.rlim_cur = room.rlim_max = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) + 8 * 1024 * 1024;
+        if (setrlimit(RLIMIT_AS, &room) < 0) return -UNKNOWN;
+        (void)arg;
+        while ((r = fiber_start("linger", linger, &done)) == 0) n++;
+        if (r != -RESOURCE_EXHAUSTED || n < 10 || n > 1000) return -INTERNAL;
+        {
+                GROUP(g, c);
+                if (group_go(g, nothing, NULL) != -RESOURCE_EXHAUSTED || group_wait(g) != -RESOURCE_EXHAUSTED) return -DATA_LOSS;
+                if (strcmp(c->fault.slug, "too_many_fibers") != 0) return -DATA_LOSS;
+        }
+        go_on = true;
+        while (fiber_stats(0).live > 1) fiber_yield();
+        return done == n && fiber_start("linger", linger, &done) == 0 ? 0 : -ABORTED;
+}
+
+TEST(a_fiber_without_memory_for_its_stack_is_refused_and_the_others_go_on)
+{
+        if (SAN_ADDRESS || SAN_THREAD || san_on_valgrind()) skip();     /* they map memory as they please */
+        int status;
+        const char *text = errors_of(start_too_many, &status);
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) cm_fail_msg("status %d: %s", status, text);
+}
+
+/* ---- from outside ------------------------------------------------------------------------------------------------------------ */
+static int show_up(struct ctx *c, void *arg)
+{
+        (void)arg;
+        ssize_t n = write(STDERR_FILENO, "here\n", 5);
+        return n == 5 ? fiber_sleep(c, 20000) : -UNKNOWN;
+}
+
+TEST(gdb_lists_the_fibers_of_a_process)
+{
+        int ends[2];
+        char script[512], command[1024];
+        snprintf(script, sizeof script, "%.*s/../../../tools/gdb/fibers.py", (int)(strrchr(__FILE__, '/') - __FILE__), __FILE__);
+        CHECK_EQ(pipe(ends), 0);
+        pid_t pid = fork();
+        if (pid == 0) {
+                dup2(ends[1], STDERR_FILENO);
+                _exit(run_main(show_up, NULL) == 0 ? 0 : 1);
+        }
+        char hello[5];
+        CHECK_EQ(read(ends[0], hello, 5), 5);
+        snprintf(command, sizeof command, "gdb -q -nx -batch -p %d -x '%s' -ex 'fibers bt' 2>&1", (int)pid, script);
+        FILE *f = popen(command, "r");
+        static char text[65536];
+        size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
+        text[n] = 0;
+        if (f) pclose(f);
+        kill(pid, SIGKILL);
+        CHECK_EQ(waitpid(pid, &(int){ 0 }, 0), pid);
+        close(ends[0]);
+        close(ends[1]);
+        if (strstr(text, "not found") || strstr(text, "ptrace:") || strstr(text, "Could not attach")) skip();
+        if (!strstr(text, "fiber_sleep") || !strstr(text, "main_start at")) cm_fail_msg("gdb said: %s", text);
 }
 
 TEST_MAIN
