@@ -30,7 +30,7 @@ struct outbox_pack {
 static const struct query outbox_insert = {
         .name = "outbox_insert", .sql = "insert into souk_outbox (id, payload) values ($1, $2)",
         .in = &outbox_row_type, .rows = ROWS_NONE, .params = (const char *const[]){ "id", "payload", NULL },
-        .plan = &(struct query_plan){ 0 },
+        .plan = &(struct query_plan){ NULL },
 };
 
 /* ---- writing -------------------------------------------------------------------------------------------------- */

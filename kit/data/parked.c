@@ -27,36 +27,36 @@ MESSAGE(parked_key, "a key with events set aside", F(parked_key, 1, key), F(park
 static const struct query parked_all = {
         .name = "parked_all",
         .sql = "select no, consumer, source, topic, key, payload, error, attempts, at from souk_parked order by no limit 1000",
-        .out = &parked_type, .rows = ROWS_MANY, .params = (const char *const[]){ NULL }, .plan = &(struct query_plan){ 0 },
+        .out = &parked_type, .rows = ROWS_MANY, .params = (const char *const[]){ NULL }, .plan = &(struct query_plan){ NULL },
 };
 static const struct query parked_keys = {
         .name = "parked_keys",
         .sql = "select key, count(*) as n from souk_parked where consumer = $1 and source = $2 group by key limit 10000",
         .in = &parked_of_type, .out = &parked_key_type, .rows = ROWS_MANY, .params = (const char *const[]){ "consumer", "source", NULL },
-        .plan = &(struct query_plan){ 0 },
+        .plan = &(struct query_plan){ NULL },
 };
 static const struct query parked_first = {
         .name = "parked_first",
         .sql = "select no, consumer, source, topic, key, payload, error, attempts, at from souk_parked"
                " where consumer = $1 and source = $2 and key = $3 order by no limit 1",
         .in = &parked_of_type, .out = &parked_type, .rows = ROWS_MAYBE, .params = (const char *const[]){ "consumer", "source", "key", NULL },
-        .plan = &(struct query_plan){ 0 },
+        .plan = &(struct query_plan){ NULL },
 };
 static const struct query parked_insert = {
         .name = "parked_insert",
         .sql = "insert into souk_parked (consumer, source, topic, key, payload, error, attempts) values ($1, $2, $3, $4, $5, $6, $7)",
         .in = &parked_type, .rows = ROWS_NONE,
         .params = (const char *const[]){ "consumer", "source", "topic", "key", "payload", "error", "attempts", NULL },
-        .plan = &(struct query_plan){ 0 },
+        .plan = &(struct query_plan){ NULL },
 };
 static const struct query parked_delete = {
         .name = "parked_delete",
         .sql = "with gone as (delete from souk_parked where no = $1 returning 1) select 1 / count(*) as one from gone",
-        .in = &parked_type, .rows = ROWS_NONE, .params = (const char *const[]){ "no", NULL }, .plan = &(struct query_plan){ 0 },
+        .in = &parked_type, .rows = ROWS_NONE, .params = (const char *const[]){ "no", NULL }, .plan = &(struct query_plan){ NULL },
 };
 static const struct query parked_failed = {
         .name = "parked_failed", .sql = "update souk_parked set attempts = attempts + 1, error = $2 where no = $1",
-        .in = &parked_type, .rows = ROWS_NONE, .params = (const char *const[]){ "no", "error", NULL }, .plan = &(struct query_plan){ 0 },
+        .in = &parked_type, .rows = ROWS_NONE, .params = (const char *const[]){ "no", "error", NULL }, .plan = &(struct query_plan){ NULL },
 };
 
 /* ---- keys in memory ------------------------------------------------------------------------------------------------ */

@@ -21,12 +21,12 @@ static const struct query position_make = {
         .name = "position_make",
         .sql = "insert into souk_position (consumer, source, tx, id, index) values ($1, $2, 0, 0, -1) on conflict do nothing",
         .in = &position_key_type, .rows = ROWS_NONE, .params = (const char *const[]){ "consumer", "source", NULL },
-        .plan = &(struct query_plan){ 0 },
+        .plan = &(struct query_plan){ NULL },
 };
 static const struct query position_read = {
         .name = "position_read", .sql = "select tx, id, index from souk_position where consumer = $1 and source = $2",
         .in = &position_key_type, .out = &place_type, .rows = ROWS_MAYBE, .params = (const char *const[]){ "consumer", "source", NULL },
-        .plan = &(struct query_plan){ 0 },
+        .plan = &(struct query_plan){ NULL },
 };
 static const struct query position_update = {
         .name = "position_update",
@@ -34,7 +34,7 @@ static const struct query position_update = {
                " and tx = $3 and id = $4 and index = $5 returning 1) select 1 / count(*) as one from moved",
         .in = &position_step_type, .rows = ROWS_NONE,
         .params = (const char *const[]){ "consumer", "source", "old_tx", "old_id", "old_index", "tx", "id", "index", NULL },
-        .plan = &(struct query_plan){ 0 },
+        .plan = &(struct query_plan){ NULL },
 };
 
 static struct position_key key_of(const struct consumer *k)

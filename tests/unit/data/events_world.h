@@ -23,7 +23,7 @@ static const struct event followed = { "note.followed", &note_type, "id", "a not
 
 static const struct query effect_insert = {
         .name = "effect_insert", .sql = "insert into effect (n, key, txt) values ($1, $2, $3)", .in = &note_type,
-        .params = (const char *const[]){ "n", "id", "text", NULL }, .plan = &(struct query_plan){ 0 },
+        .params = (const char *const[]){ "n", "id", "text", NULL }, .plan = &(struct query_plan){ NULL },
 };
 
 /* ---- the world --------------------------------------------------------------------------------------------------- */
