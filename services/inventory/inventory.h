@@ -15,7 +15,9 @@ struct receipt      { uid product_id; int32_t quantity; };      /* into the defa
 DECLARE_LIST(receipt);
 struct delivery_note { struct receipt_list receipts; };
 
-extern const struct type hold_request_type, hold_type, receipt_type, delivery_note_type;
+struct stock_level   { uid product_id; int64_t available; };   /* stock.changed: in all warehouses */
+
+extern const struct type hold_request_type, hold_type, receipt_type, delivery_note_type, stock_level_type;
 extern const struct event stock_changed;
 extern const struct service inventory_service;
 

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * identity_test.c - accounts, sessions and keys, on a real PostgreSQL, through the ways in. */
+#include "test.h"
+#include "world.h"
+#include "identity/identity.h"
+#include "json.h"
+
+static struct http_answer post(struct world *w, const char *path, const char *body)
+{
+        return http(w, NULL, POST, path, body);
+}
+
+static str member(struct http_answer a, const char *name)
+{
+        return json_member(a.body, name);
+}
+
+static bool says(struct http_answer a, int status, const char *slug)
+{
+        str s = member(a, "slug");
+        bool right = a.status == status && s.n == strlen(slug) + 2 && !memcmp(s.p + 1, slug, strlen(slug));
+        if (!right) print_error("%d " STR_FMT "\n", a.status, STR_ARG(a.body));
+        return right;
+}
+
+static const char *ada = "{\"email\":\"Ada@Example.org\",\"password\":\"correct horse\",\"name\":\"Ada\"}";
+static const char *ada_logs_in = "{\"email\":\"ada@example.ORG\",\"password\":\"correct horse\"}";
+
+static int account_and_session(struct ctx *c, void *arg)
+{
+        (void)arg;
+        WORLD(w, c, &identity_service);
+        struct http_answer a = post(w, "/v1/users", ada);
+
+        CHECK_EQ(a.status, 201);
+        CHECK(header_get(&a.headers, "location").n > 0);
+        CHECK(!memmem(a.body.p, a.body.n, "correct horse", 13));
+        CHECK(says(post(w, "/v1/users", ada), 409, "email_taken"));
+        CHECK_EQ(rows(w, "identity", "users"), 1);
+        CHECK_EQ(number(w, "identity", "select count(*) from users where password like '$argon2id$%'"), 1);
+
+        a = post(w, "/v1/sessions", ada_logs_in);
+        CHECK_EQ(a.status, 201);
+        CHECK(member(a, "access_token").n > 100);
+        CHECK_EQ(rows(w, "identity", "session"), 1);
+        CHECK(says(post(w, "/v1/sessions", "{\"email\":\"ada@example.org\",\"password\":\"wrong horse\"}"), 401, "wrong_credentials"));
+        CHECK(says(post(w, "/v1/sessions", "{\"email\":\"nobody@example.org\",\"password\":\"correct horse\"}"), 401, "wrong_credentials"));
+        CHECK_EQ(rows(w, "identity", "session"), 1);
+        return 0;
+}
+
+TEST(an_account_is_made_once_and_logs_in_whatever_the_case_of_its_address) { CHECK_OK(run_main(account_and_session, NULL)); }
+
+/* {"refresh_token":"..."} of an answer, for the next question. */
+static const char *refresh_of(struct ctx *c, struct http_answer a)
+{
+        return arena_z(c->arena, arena_printf(c->arena, "{\"refresh_token\":" STR_FMT "}", STR_ARG(member(a, "refresh_token"))));
+}
+
+static int rotation(struct ctx *c, void *arg)
+{
+        (void)arg;
+        WORLD(w, c, &identity_service);
+        struct http_answer first, second;
+        const char *old;
+
+        CHECK_EQ(post(w, "/v1/users", ada).status, 201);
+        first = post(w, "/v1/sessions", ada_logs_in);
+        old = refresh_of(c, first);
+        second = post(w, "/v1/sessions/refresh", old);
+        CHECK_EQ(second.status, 200);
+        CHECK(says(post(w, "/v1/sessions/refresh", old), 401, "invalid_refresh_token"));
+        CHECK(says(post(w, "/v1/sessions/refresh", refresh_of(c, second)), 401, "invalid_refresh_token"));   /* the whole family went */
+        CHECK_EQ(rows(w, "identity", "session where revoked_why = 'refresh token reused'"), 1);
+        CHECK(says(post(w, "/v1/sessions/refresh", "{\"refresh_token\":\"AAAA\"}"), 401, "invalid_refresh_token"));
+        return 0;
+}
+
+TEST(a_refresh_token_is_good_once_and_showing_it_again_ends_the_session) { CHECK_OK(run_main(rotation, NULL)); }
+
+static int forged(struct ctx *c, void *arg)
+{
+        (void)arg;
+        WORLD(w, c, &identity_service);
+        char body[200];
+        str token;
+
+        CHECK_EQ(post(w, "/v1/users", ada).status, 201);
+        token = member(post(w, "/v1/sessions", ada_logs_in), "refresh_token");
+        snprintf(body, sizeof body, "{\"refresh_token\":" STR_FMT "}", STR_ARG(token));
+        body[strlen("{\"refresh_token\":\"") + 24] ^= 1;                        /* its number: one that was never given */
+        CHECK(says(post(w, "/v1/sessions/refresh", body), 401, "invalid_refresh_token"));
+        CHECK_EQ(rows(w, "identity", "session where revoked_at is not null"), 0);
+        return 0;
+}
+
+TEST(a_forged_refresh_token_does_not_end_the_session_it_names) { CHECK_OK(run_main(forged, NULL)); }
+
+static int throttled(struct ctx *c, void *arg)
+{
+        (void)arg;
+        WORLD(w, c, &identity_service);
+        struct http_answer a = { 0 };
+        int tries = 0;
+
+        CHECK_EQ(post(w, "/v1/users", ada).status, 201);
+        while (tries++ < 20 && (a = post(w, "/v1/sessions", "{\"email\":\"ada@example.org\",\"password\":\"guess\"}")).status == 401);
+        CHECK_EQ(tries, 11);
+        CHECK(says(a, 429, "too_many_attempts"));
+        CHECK(header_get(&a.headers, "retry-after").n > 0);
+        CHECK(says(post(w, "/v1/sessions", ada_logs_in), 429, "too_many_attempts"));
+        return 0;
+}
+
+TEST(ten_wrong_passwords_make_a_name_wait) { CHECK_OK(run_main(throttled, NULL)); }
+
+static int keys_turn(struct ctx *c, void *arg)
+{
+        (void)arg;
+        WORLD(w, c, &identity_service);
+        struct jwks before, after;
+        struct http_answer tokens, me;
+        const char *bearer;
+
+        keys_of(w, &identity_keys_op);
+        CHECK_EQ(post(w, "/v1/users", ada).status, 201);
+        tokens = post(w, "/v1/sessions", ada_logs_in);
+        bearer = arena_z(c->arena, arena_printf(c->arena, "GET /v1/me HTTP/1.1\r\nhost: x\r\nauthorization: Bearer " STR_FMT "\r\n\r\n",
+                         STR_ARG(str_cut(member(tokens, "access_token"), 1, member(tokens, "access_token").n - 1))));
+        me = http_message(w, NULL, bearer);
+        CHECK_EQ(me.status, 200);
+        CHECK_OK(identity_keys_call(as(w, "service"), &(struct nothing){ 0 }, &before));
+        CHECK_EQ(http(w, "admin", POST, "/v1/keys", "{}").status, 201);
+        CHECK_EQ(http(w, "alice", POST, "/v1/keys", "{}").status, 403);
+        CHECK_OK(identity_keys_call(as(w, "service"), &(struct nothing){ 0 }, &after));
+        CHECK(after.keys.n > before.keys.n);                                    /* the old one is still there */
+        CHECK_EQ(http_message(w, NULL, bearer).status, 200);
+        CHECK_EQ(rows(w, "identity", "signing_key where retired_at is null"), 1);
+        CHECK_EQ(rows(w, "identity", "signing_key where position('\"d\"' in encode(sealed_jwk, 'escape')) > 0 or public_jwk like '%\"d\"%'"), 0);
+        return 0;
+}
+
+TEST(a_new_signing_key_logs_nobody_out) { CHECK_OK(run_main(keys_turn, NULL)); }
+
+static int refusals(struct ctx *c, void *arg)
+{
+        (void)arg;
+        WORLD(w, c, &identity_service);
+
+        CHECK(says(post(w, "/v1/users", "{\"email\":\"no\",\"password\":\"short\",\"name\":\"\"}"), 400, "invalid"));
+        CHECK(says(post(w, "/v1/users", "{\"email\":\"a@example.org\",\"password\":\"long enough\",\"name\":\"A\",\"role\":\"admin\"}"), 400, "invalid"));
+        CHECK(says(post(w, "/v1/users", "{\"email\":1}"), 400, "invalid"));
+        CHECK(says(post(w, "/v1/users", "{"), 400, "invalid"));
+        CHECK_EQ(http(w, NULL, GET, "/v1/me", NULL).status, 401);
+        CHECK_EQ(http(w, NULL, DELETE, "/v1/sessions/current", NULL).status, 401);
+        CHECK_EQ(http(w, NULL, POST, "/v1/keys", "{}").status, 401);
+        CHECK_EQ(post(w, "/v1/users", "{\"email\":\"o'neill@example.org\",\"password\":\"'; drop table users; --\",\"name\":\"'); delete from users; --\"}").status, 201);
+        CHECK_EQ(rows(w, "identity", "users"), 1);
+        return 0;
+}
+
+TEST(bad_accounts_are_refused_by_field_and_sql_in_a_name_is_a_name) { CHECK_OK(run_main(refusals, NULL)); }
+
+TEST_MAIN

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * keys.c - making, sealing, rotating and publishing signing keys. Nobody is logged out by a rotation: the old key stays in the JWKS
+ * twelve times as long as its last token lives. */
+#include "keys.h"
+#include "app.h"
+#include "identity_sql.h"
+
+struct key_row { str kid; when created_at; str public_jwk; bytes sealed_jwk; when retired_at; };
+DECLARE_LIST(key_row);
+
+MESSAGE(key_row, "a row of signing_key",
+        F(key_row, 1, kid),
+        F(key_row, 2, created_at),
+        F(key_row, 3, public_jwk, .max = 10000),
+        F(key_row, 4, sealed_jwk, .secret = true, .max = 10000),
+        F(key_row, 5, retired_at, .optional = true));
+
+static struct digest seal_key(struct ctx *c)
+{
+        return app_secret(c, "identity signing keys");
+}
+
+static int key_make(void *arg)
+{
+        return jwk_make_rs256((struct jwk **)arg);
+}
+
+/* In the caller's transaction: the others retire, a new one is written. */
+static int key_write(struct ctx *c, struct db *tx, const struct jwk *k)
+{
+        struct digest seal = seal_key(c);
+        struct key_row row = { .kid = jwk_kid(k), .created_at = clock_now() };
+        str whole, box;
+
+        TRY(jwk_write(c, k, false, &row.public_jwk));
+        TRY(jwk_write(c, k, true, &whole));
+        TRY(box_seal(c->arena, seal.b, whole, &box));
+        row.sealed_jwk = (bytes){ (const uint8_t *)box.p, box.n };
+        TRY(keys_retire(tx, &(struct nothing){ 0 }));
+        TRY(key_insert(tx, &row));
+        return 0;
+}
+
+/* only_first: leave it when somebody else was faster. The key is made before the lock is taken: it takes a while. */
+static int key_add(struct ctx *c, bool only_first)
+{
+        struct jwk *made AUTO(jwk_free) = NULL;
+        struct key_row_list living;
+
+        TRY(pool_run(c, key_make, &made));
+        TX(tx, c);
+        TRY(keys_lock(tx, &(struct nothing){ 0 }));
+        TRY(keys_living(tx, &(struct nothing){ 0 }, &living));
+        if (only_first && living.n && living.v[0].retired_at.us == 0)
+                return 0;
+        TRY(key_write(c, tx, made));
+        return tx_commit(tx);
+}
+
+static int keyring_open(struct ctx *c, struct keyring *k, const struct key_row *newest)
+{
+        struct digest seal = seal_key(c);
+        str whole;
+
+        if (str_eq(k->kid, newest->kid))
+                return 0;
+        if (box_open(c->arena, seal.b, (str){ (const char *)newest->sealed_jwk.p, newest->sealed_jwk.n }, &whole) < 0)
+                return fail(c, FAILED_PRECONDITION, "wrong_secret", "the signing keys in the database were sealed with another secret; start with that one (SOUK_SECRET)");
+        jwk_free(&k->signs);
+        TRY(jwk_read(c, whole, &k->signs));
+        k->kid = jwk_kid(k->signs);
+        return 0;
+}
+
+static int keyring_read(struct ctx *c, struct keyring *k)
+{
+        struct key_row_list living;
+        struct buf out AUTO(buf_done) = BUF_INIT(64 * 1024);
+        struct jw w = { .b = &out };
+
+        TRY(keys_living(db(c), &(struct nothing){ 0 }, &living));
+        if (living.n == 0 || living.v[0].retired_at.us)
+                return fail(c, INTERNAL, "no_signing_key", "there is no signing key");
+        TRY(keyring_open(c, k, &living.v[0]));
+        jw_object(&w);
+        jw_key(&w, "keys");
+        jw_array(&w);
+        for (size_t i = 0; i < living.n; i++)
+                jw_raw(&w, living.v[i].public_jwk);
+        jw_array_end(&w);
+        jw_object_end(&w);
+        TRY(buf_error(&out));
+        arena_reset(k->arena);
+        k->jwks = arena_str(k->arena, buf_str(&out));
+        k->read_us = clock_us();
+        return 0;
+}
+
+int keyring_refresh(struct ctx *c, struct keyring *k, bool now)
+{
+        int r = 0;
+
+        if (!now && k->read_us && clock_us() - k->read_us < SECONDS(5) * 1000LL)
+                return 0;
+        TRY(mutex_lock(c, &k->reading));
+        if (now || !k->read_us || clock_us() - k->read_us >= SECONDS(5) * 1000LL)
+                r = keyring_read(c, k);
+        mutex_unlock(&k->reading);
+        return r;
+}
+
+int keyring_start(struct ctx *c, struct keyring *k)
+{
+        struct key_row_list living;
+
+        k->arena = arena_new(128 * 1024);
+        mutex_init(&k->reading);
+        TRY(keys_living(db(c), &(struct nothing){ 0 }, &living));
+        if (living.n == 0 || living.v[0].retired_at.us)
+                TRY(key_add(c, true));
+        return keyring_refresh(c, k, true);
+}
+
+void keyring_stop(struct keyring *k)
+{
+        jwk_free(&k->signs);
+        k->arena = arena_free(k->arena);
+}
+
+int keyring_rotate(struct ctx *c, struct keyring *k)
+{
+        TRY(key_add(c, false));
+        return keyring_refresh(c, k, true);
+}
+
+int keyring_sign(struct ctx *c, struct keyring *k, const struct claims *claims, str *out)
+{
+        TRY(keyring_refresh(c, k, false));
+        return jwt_sign(c, k->signs, claims, out);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * keys.h - the keys that tokens are signed with: one signs, those it replaced still verify for an hour. Private to identity.
+ *
+ * Private halves lie in the database sealed (XChaCha20-Poly1305) with a key derived from the program's secret. Each worker keeps what it read for 5 s. */
+#ifndef KEYS_H
+#define KEYS_H
+#include "identity/identity.h"
+
+struct keyring { struct jwk *signs; str kid; int64_t read_us; struct arena *arena; struct mutex reading; str jwks; };
+
+int  keyring_start(struct ctx *c, struct keyring *k);           /* makes the first key of a fresh database. Waits. */
+void keyring_stop(struct keyring *k);
+int  keyring_refresh(struct ctx *c, struct keyring *k, bool now);       /* reads again what is older than 5 s. Waits. */
+int  keyring_rotate(struct ctx *c, struct keyring *k);          /* a new key signs from now on. Waits. */
+int  keyring_sign(struct ctx *c, struct keyring *k, const struct claims *claims, str *out);     /* Waits. */
+#endif

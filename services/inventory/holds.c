@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * holds.c - holds for many orders in one transaction; committed and released by what orders says; swept when they run out.
+ *
+ *     (none) --inventory_hold--> held --order.confirmed--> a movement, sold
+ *                                  `----order.rejected---> back in stock
+ *
+ * A hold that has run out is not released: the sweeper asks orders to abandon the order, and the answer comes as order.rejected like any
+ * other, or the order is confirmed after all. So no clock and no pause, however long, sells a unit twice. */
+#include <stdlib.h>
+#include "holds.h"
+#include "inventory_sql.h"
+#include "orders/orders.h"
+
+struct expired_hold { uid order_id; int32_t attempt; };
+DECLARE_LIST(expired_hold);
+struct extension    { uid order_id; when expires_at; };
+struct sale_seen    { bool sold; };
+
+MESSAGE(product_id, "a product", F(product_id, 1, id));
+MESSAGE(order_at, "an attempt of an order", F(order_at, 1, id), F(order_at, 2, attempt));
+MESSAGE(stock_row, "a row of stock", F(stock_row, 1, product_id), F(stock_row, 2, warehouse_no), F(stock_row, 3, quantity));
+MESSAGE(hold_row, "a row of hold",
+        F(hold_row, 1, order_id),
+        F(hold_row, 2, line),
+        F(hold_row, 3, attempt),
+        F(hold_row, 4, product_id),
+        F(hold_row, 5, warehouse_no),
+        F(hold_row, 6, quantity),
+        F(hold_row, 7, expires_at, .optional = true));
+MESSAGE(hold_keys, "what a batch looks for", F_LIST(hold_keys, 1, products, product_id), F_LIST(hold_keys, 2, orders, order_at));
+MESSAGE(hold_write, "what a batch writes", F_LIST(hold_write, 1, takes, stock_row), F_LIST(hold_write, 2, holds, hold_row), F(hold_write, 3, expires_at));
+MESSAGE(expired_hold, "a hold that has run out", F(expired_hold, 1, order_id), F(expired_hold, 2, attempt));
+MESSAGE(extension, "more time for a hold", F(extension, 1, order_id), F(extension, 2, expires_at, .optional = true));
+MESSAGE(sale_seen, "is there a sale", F(sale_seen, 1, sold));
+MESSAGE(hold_request, "stock asked for, all of it or none",
+        F(hold_request, 1, order_id),
+        F(hold_request, 2, attempt, .min = 1, .max = INT32_MAX),
+        F_LIST(hold_request, 3, items, item, .min = 1, .max = ITEMS_MAX));
+MESSAGE(hold, "stock held",
+        F(hold, 1, order_id),
+        F(hold, 2, expires_at));
+
+const struct setting inventory_settings[] = {
+        { "inventory.hold-time", SET_MS, "15m", SECONDS(1), HOURS(24), false, "How long stock is held for an order before orders is asked to abandon it." },
+        { 0 },
+};
+
+static when expiry(struct ctx *c)
+{
+        return (when){ clock_now().us + config_int(config(c), "inventory.hold-time") * 1000 };
+}
+
+/* ---- keys of a batch: sorted, each once ------------------------------------------------------------------------------ */
+
+static int id_cmp(const void *a, const void *b)
+{
+        return memcmp(a, b, sizeof(uid));               /* every key begins with its id */
+}
+
+static void products_add(struct product_id_list *l, uid id)
+{
+        l->v[l->n++].id = id;
+}
+
+static void products_sort(struct product_id_list *l)
+{
+        size_t kept = 0;
+
+        qsort(l->v, l->n, sizeof *l->v, id_cmp);
+        for (size_t i = 0; i < l->n; i++)
+                if (kept == 0 || !uid_eq(l->v[kept - 1].id, l->v[i].id))
+                        l->v[kept++] = l->v[i];
+        l->n = kept;
+}
+
+static const struct hold_row *holds_first(const struct hold_row_list *l, uid order)
+{
+        for (size_t lo = 0, hi = l->n; lo < hi;) {
+                size_t mid = lo + (hi - lo) / 2;
+                int at = uid_cmp(l->v[mid].order_id, order);
+                if (at == 0) {
+                        while (mid > 0 && uid_eq(l->v[mid - 1].order_id, order)) mid--;
+                        return &l->v[mid];
+                }
+                if (at < 0) lo = mid + 1;
+                else hi = mid;
+        }
+        return NULL;
+}
+#define EACH_HOLD(h, list, order) \
+        for (const struct hold_row *h = holds_first((list), (order)); h && h < (list)->v + (list)->n && uid_eq(h->order_id, (order)); h++)
+
+/* Locks the stock behind these holds, then reads them again: they cannot change while their stock is locked. */
+static int holds_lock(struct db *tx, struct hold_keys *k, struct stock_row_list *stock, struct hold_row_list *held)
+{
+        struct ctx *c = db_ctx(tx);
+        struct hold_row_list first;
+        struct product_id_list all;
+
+        TRY(holds_of(tx, k, &first));
+        all = (struct product_id_list){ arena_many(c->arena, struct product_id, k->products.n + first.n), 0 };
+        if (!all.v && k->products.n + first.n)
+                return fail(c, RESOURCE_EXHAUSTED, "too_large", "the batch is too large");
+        for (size_t i = 0; i < k->products.n; i++) products_add(&all, k->products.v[i].id);
+        for (size_t i = 0; i < first.n; i++) products_add(&all, first.v[i].product_id);
+        k->products = all;
+        products_sort(&k->products);
+        TRY(stock_lock(tx, k, stock));
+        return holds_of(tx, k, held);
+}
+
+/* ---- hold ------------------------------------------------------------------------------------------------------------ */
+
+BATCHED(inventory_hold, hold_request, hold);
+
+static bool holds_the_same(const struct hold_row_list *held, const struct hold_request *in)
+{
+        int64_t wanted = 0, have = 0;
+
+        for (size_t i = 0; i < in->items.n; i++) {
+                int64_t n = 0;
+                EACH_HOLD(h, held, in->order_id)
+                        if (uid_eq(h->product_id, in->items.v[i].product_id)) n += h->quantity;
+                if (n != in->items.v[i].quantity) return false;
+                wanted += n;
+        }
+        EACH_HOLD(h, held, in->order_id) have += h->quantity;
+        return have == wanted;
+}
+
+/* One call against a hold its order already has. True: go on and take; the old one, of an attempt that is over, goes. */
+static bool hold_may_take(struct call *v, struct plan *p, const struct hold_row_list *held, struct order_at_list *replaced)
+{
+        const struct hold_request *in = inventory_hold_in(v);
+        const struct hold_row *old = holds_first(held, in->order_id);
+
+        if (!old)
+                return true;
+        if (old->attempt < in->attempt) {
+                EACH_HOLD(h, held, in->order_id) plan_give_back(p, h);
+                replaced->v[replaced->n++] = (struct order_at){ in->order_id, old->attempt };
+                return true;
+        }
+        if (old->attempt > in->attempt)
+                v->verdict = fail(v->c, ABORTED, "attempt_is_over", "a later attempt of this order holds its stock");
+        else if (!holds_the_same(held, in))
+                v->verdict = fail(v->c, FAILED_PRECONDITION, "hold_differs", "this order holds other items already");
+        else
+                *inventory_hold_out(v) = (struct hold){ in->order_id, old->expires_at };
+        return false;
+}
+
+static int hold_keys_init(struct ctx *c, struct batch *b, struct hold_keys *k, bool *look, size_t *n_items)
+{
+        *look = b->again;
+        EACH_CALL(v, b) {
+                *n_items += inventory_hold_in(v)->items.n;
+                *look |= inventory_hold_in(v)->attempt > 1;
+        }
+        k->products.v = arena_many(c->arena, struct product_id, *n_items);
+        k->orders.v   = arena_many(c->arena, struct order_at, b->n);
+        if (arena_is_exhausted(c->arena))
+                return fail(c, RESOURCE_EXHAUSTED, "too_large", "the batch is too large");
+        EACH_CALL(v, b) {
+                const struct hold_request *in = inventory_hold_in(v);
+                k->orders.v[k->orders.n++] = (struct order_at){ in->order_id, in->attempt };
+                for (size_t i = 0; i < in->items.n; i++)
+                        products_add(&k->products, in->items.v[i].product_id);
+        }
+        products_sort(&k->products);
+        return 0;
+}
+
+static int inventory_hold(struct ctx *c, struct batch *b)
+{
+        struct hold_keys k = { 0 }, gone = { 0 };
+        struct stock_row_list stock;
+        struct hold_row_list held = { 0 };
+        struct plan plan;
+        bool look;
+        size_t n_items = 0;
+
+        TRY(hold_keys_init(c, b, &k, &look, &n_items));
+        TX(tx, c);
+        if (look) TRY(holds_lock(tx, &k, &stock, &held));
+        else      TRY(stock_lock(tx, &k, &stock));
+        TRY(plan_init(c, &plan, stock, n_items + b->n * stock.n));
+        gone.orders.v = arena_many(c->arena, struct order_at, b->n);
+        plan.write.expires_at = expiry(c);
+        EACH_CALL(v, b) {
+                const struct hold_request *in = inventory_hold_in(v);
+                if (!hold_may_take(v, &plan, &held, &gone.orders)) continue;
+                v->verdict = plan_take(&plan, v->c, in);
+                *inventory_hold_out(v) = (struct hold){ in->order_id, plan.write.expires_at };
+        }
+        if (gone.orders.n) TRY(holds_remove_later(tx, &gone));
+        if (plan.write.holds.n == 0 && gone.orders.n == 0)
+                return 0;                                                       /* nobody got anything: nothing to write */
+        TRY(plan_finish(&plan, c, tx));
+        TRY(stock_take_later(tx, &plan.write));
+        TRY(holds_insert_later(tx, &plan.write));
+        return tx_commit(tx);
+}
+
+/* ---- what orders says ------------------------------------------------------------------------------------------------- */
+
+BATCHED(hold_commit, order_confirmation, nothing);
+
+static int hold_commit(struct ctx *c, struct batch *b)
+{
+        struct hold_keys k = { .orders = { arena_many(c->arena, struct order_at, b->n), 0 } };
+        int64_t lines = 0;
+        int moved;
+
+        EACH_CALL(v, b) {
+                k.orders.v[k.orders.n++] = (struct order_at){ hold_commit_in(v)->id, hold_commit_in(v)->attempt };
+                lines += (int64_t)hold_commit_in(v)->items.n;
+        }
+        TX(tx, c);
+        TRY(moved = holds_commit(tx, &k));
+        if (moved < lines)
+                log_say(ERROR, "hold_missing", L_UID("first_order", k.orders.v[0].id), L_INT("lines", lines), L_INT("moved", moved));
+        return tx_commit(tx);
+}
+
+/* Gives back what these attempts hold. */
+static int holds_give_back(struct ctx *c, struct hold_keys *k)
+{
+        struct stock_row_list stock;
+        struct hold_row_list held;
+        struct plan plan;
+
+        TX(tx, c);
+        TRY(holds_lock(tx, k, &stock, &held));
+        TRY(plan_init(c, &plan, stock, 0));
+        for (size_t i = 0; i < k->orders.n; i++)
+                EACH_HOLD(h, &held, k->orders.v[i].id)
+                        if (h->attempt <= k->orders.v[i].attempt) plan_give_back(&plan, h);
+        TRY(plan_finish(&plan, c, tx));
+        TRY(stock_take_later(tx, &plan.write));
+        TRY(holds_remove_later(tx, k));
+        return tx_commit(tx);
+}
+
+BATCHED(hold_release, order_rejection, nothing);
+
+static int hold_release(struct ctx *c, struct batch *b)
+{
+        struct hold_keys k = { .orders = { arena_many(c->arena, struct order_at, b->n), 0 } };
+
+        EACH_CALL(v, b) {                               /* an order rejected twice in one batch: once, its latest attempt */
+                const struct order_rejection *in = hold_release_in(v);
+                size_t i = 0;
+                while (i < k.orders.n && !uid_eq(k.orders.v[i].id, in->id)) i++;
+                if (i == k.orders.n) k.orders.v[k.orders.n++] = (struct order_at){ in->id, in->attempt };
+                else k.orders.v[i].attempt = MAX(k.orders.v[i].attempt, in->attempt);
+        }
+        return holds_give_back(c, &k);
+}
+
+/* ---- the sweeper -------------------------------------------------------------------------------------------------------- */
+
+/* Orders decides. Confirmed: the event that commits the hold is on its way, so it gets more time; unless the sale is booked already: then a slow
+ * twin of the request took this hold after it, and nobody will come for it. */
+static int hold_ask(struct ctx *c, void *arg)
+{
+        const struct expired_hold *h = arg;
+        struct fate fate;
+        struct sale_seen seen;
+        struct order_at at = { h->order_id, h->attempt };
+
+        TRY(order_abandon_call(c, &(struct abandonment){ h->order_id, h->attempt, STR("expired") }, &fate));
+        if (fate.state != ORDER_CONFIRMED)
+                return 0;                               /* order.rejected will release it */
+        TRY(sale_exists(db(c), &(struct extension){ h->order_id, { 0 } }, &seen));
+        if (seen.sold)
+                return holds_give_back(c, &(struct hold_keys){ .orders = { &at, 1 } });
+        return hold_extend(db(c), &(struct extension){ h->order_id, expiry(c) });
+}
+
+static int holds_sweep(struct ctx *c, const struct nothing *in, struct nothing *out)
+{
+        struct expired_hold_list l;
+
+        (void)out;
+        TRY(holds_expired(db(c), in, &l));
+        GROUP(g, c);
+        for (size_t i = 0; i < l.n; i++)
+                TRY(group_go(g, hold_ask, &l.v[i]));
+        return group_wait(g);
+}
+
+OP(holds_sweep, nothing, nothing);

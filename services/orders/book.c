@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * book.c - the order book: looked up, confirmed and abandoned in batches, each one transaction.
+ *
+ *      (never seen) --confirm--> confirmed
+ *           |                        ^
+ *        abandon                 confirm of a later attempt
+ *           v                        |
+ *        rejected -------------------'          rejected --abandon "expired"--> expired (for good)
+ *
+ * The invoice counter's row is locked from the first statement of a confirming batch to its commit; numbers are taken for exactly the orders that
+ * the same transaction writes, so a number is never missing and never used twice. */
+#include <stdlib.h>
+#include "book.h"
+#include "orders_sql.h"
+
+/* ---- messages and rows of statements -------------------------------------------------------------------------------- */
+
+DECLARE_LIST(order_ref);
+DECLARE_LIST(order_seen);
+struct order_keys    { struct order_ref_list keys; };
+struct invoice_block { str series; int32_t year; int64_t taken, last_no; };
+struct confirm_row   { uid id, buyer; int32_t attempt; int64_t fingerprint, total; str cur; int64_t invoice_no; };
+struct line_row      { uid order_id; int32_t line; uid product_id; int32_t quantity; int64_t price; int32_t vat_bp; str name; };
+DECLARE_LIST(confirm_row);
+DECLARE_LIST(line_row);
+struct confirm_batch { when at; str series; int32_t year; struct confirm_row_list rows, revived; struct line_row_list lines; };
+struct tombstone     { uid id; int32_t state, attempt; str reason; };
+DECLARE_LIST(tombstone);
+struct abandon_batch { when at; struct tombstone_list rows; };
+
+MESSAGE(order_keys, "orders to look up",
+        F_LIST(order_keys, 1, keys, order_ref));
+MESSAGE(order_seen, "what the book says of an order",
+        F(order_seen, 1, id),
+        F(order_seen, 2, buyer),
+        F(order_seen, 3, state),
+        F(order_seen, 4, attempt),
+        F(order_seen, 5, fingerprint));
+MESSAGE(confirm, "an order to be confirmed",
+        F(confirm, 1, id),
+        F(confirm, 2, buyer),
+        F(confirm, 3, attempt),
+        F(confirm, 4, fingerprint),
+        F(confirm, 5, total),
+        F_LIST(confirm, 6, lines, order_line));
+MESSAGE(confirmed, "what became of it",
+        F(confirmed, 1, was_there),
+        F(confirmed, 2, invoice_number),
+        F(confirmed, 3, placed_at));
+MESSAGE(invoice_block, "numbers taken for a batch",
+        F(invoice_block, 1, series),
+        F(invoice_block, 2, year),
+        F(invoice_block, 3, taken, .optional = true),
+        F(invoice_block, 4, last_no));
+MESSAGE(confirm_row, "a row of orders",
+        F(confirm_row, 1, id),
+        F(confirm_row, 2, buyer),
+        F(confirm_row, 3, attempt),
+        F(confirm_row, 4, fingerprint),
+        F(confirm_row, 5, total),
+        F(confirm_row, 6, cur),
+        F(confirm_row, 7, invoice_no));
+MESSAGE(line_row, "a row of order_item",
+        F(line_row, 1, order_id),
+        F(line_row, 2, line),
+        F(line_row, 3, product_id),
+        F(line_row, 4, quantity),
+        F(line_row, 5, price),
+        F(line_row, 6, vat_bp),
+        F(line_row, 7, name));
+MESSAGE(confirm_batch, "a batch of confirmations",
+        F(confirm_batch, 1, at),
+        F(confirm_batch, 2, series),
+        F(confirm_batch, 3, year),
+        F_LIST(confirm_batch, 4, rows, confirm_row),
+        F_LIST(confirm_batch, 5, revived, confirm_row),
+        F_LIST(confirm_batch, 6, lines, line_row));
+MESSAGE(tombstone, "an attempt to be given up",
+        F(tombstone, 1, id),
+        F(tombstone, 2, state),
+        F(tombstone, 3, attempt),
+        F(tombstone, 4, reason));
+MESSAGE(abandon_batch, "a batch of tombstones",
+        F(abandon_batch, 1, at),
+        F_LIST(abandon_batch, 2, rows, tombstone));
+MESSAGE(abandonment, "an attempt that somebody asks to be given up",
+        F(abandonment, 1, id),
+        F(abandonment, 2, attempt),
+        F(abandonment, 3, reason));
+MESSAGE(fate, "what orders has decided",
+        F(fate, 1, state, .names = order_state_names),
+        F(fate, 2, attempt));
+
+/* ---- look up -------------------------------------------------------------------------------------------------------- */
+
+static int seen_cmp(const void *a, const void *b)
+{
+        return uid_cmp(((const struct order_seen *)a)->id, ((const struct order_seen *)b)->id);
+}
+
+static const struct order_seen *seen_of(const struct order_seen_list *l, uid id)
+{
+        struct order_seen key = { .id = id };
+        return l->n ? bsearch(&key, l->v, l->n, sizeof key, seen_cmp) : NULL;
+}
+
+BATCHED(order_find, order_ref, order_seen);
+
+static int order_find(struct ctx *c, struct batch *b)
+{
+        struct order_keys keys = { { arena_many(c->arena, struct order_ref, b->n), b->n } };
+        struct order_seen_list found;
+
+        for (size_t i = 0; i < b->n; i++)
+                keys.keys.v[i] = *order_find_in(&b->v[i]);
+        TRY(orders_seen(db(c), &keys, &found));
+        qsort(found.v, found.n, sizeof *found.v, seen_cmp);
+        EACH_CALL(v, b) {
+                const struct order_seen *seen = seen_of(&found, order_find_in(v)->id);
+                if (seen) *order_find_out(v) = *seen;
+        }
+        return 0;
+}
+
+/* ---- confirm -------------------------------------------------------------------------------------------------------- */
+
+int confirm_lines(struct ctx *c, const struct quote *quote, struct order_line_list *out)
+{
+        *out = (struct order_line_list){ arena_many(c->arena, struct order_line, quote->lines.n), quote->lines.n };
+        if (!out->v)
+                return fail(c, RESOURCE_EXHAUSTED, "too_large", "the order is too large");
+        for (size_t i = 0; i < quote->lines.n; i++) {
+                const struct quote_line *q = &quote->lines.v[i];
+                out->v[i] = (struct order_line){ q->product_id, q->name, q->quantity, q->price, q->total, q->vat_bp };
+        }
+        return 0;
+}
+
+BATCHED(order_confirm, confirm, confirmed);
+
+/* One call against what the book already says of its order. Decides into v->verdict and *out; returns whether a row is to be written. */
+static bool confirm_may_write(struct call *v, const struct order_seen *seen)
+{
+        const struct confirm *in = order_confirm_in(v);
+
+        if (!seen)
+                return true;
+        if (seen->state == ORDER_CONFIRMED) {
+                order_confirm_out(v)->was_there = true;
+                return false;
+        }
+        if (seen->state == ORDER_EXPIRED)
+                v->verdict = fail(v->c, FAILED_PRECONDITION, "order_expired", "this order ran out before it was confirmed; order anew with a new Idempotency-Key");
+        else if (seen->attempt >= in->attempt)
+                v->verdict = fail(v->c, ABORTED, "order_rejected", "this attempt was given up; send the request again");
+        return v->verdict == 0;
+}
+
+static struct confirm_row *row_add(struct confirm_row_list *l, const struct confirm *in)
+{
+        l->v[l->n] = (struct confirm_row){ in->id, in->buyer, in->attempt, in->fingerprint, in->total.minor, str_of(in->total.cur), 0 };
+        return &l->v[l->n++];
+}
+
+static void lines_add(struct line_row_list *l, const struct confirm *in)
+{
+        for (size_t i = 0; i < in->lines.n; i++) {
+                const struct order_line *o = &in->lines.v[i];
+                l->v[l->n++] = (struct line_row){ in->id, (int32_t)i + 1, o->product_id, o->quantity, o->price.minor, o->vat_bp, o->name };
+        }
+}
+
+static int confirmation_emit(struct db *tx, const struct call *v)
+{
+        const struct confirm *in = order_confirm_in(v);
+        const struct confirmed *out = order_confirm_out(v);
+
+        return emit(tx, &order_confirmed, &(struct order_confirmation){ in->id, in->buyer, in->attempt, out->invoice_number, in->total, out->placed_at, in->lines });
+}
+
+/* Sorts the calls into new orders, later attempts and refusals. Looks into the book only when it may matter: after a failed run, or for a
+ * later attempt. `write` says of each call whether it is written. */
+static int confirm_sort(struct db *tx, struct batch *b, bool *write, struct confirm_batch *w)
+{
+        struct ctx *c = db_ctx(tx);
+        struct order_keys keys = { { arena_many(c->arena, struct order_ref, b->n), b->n } };
+        struct order_seen_list seen = { 0 };
+        bool look = b->again;
+        size_t n_lines = 0;
+
+        for (size_t i = 0; i < b->n; i++) {
+                const struct confirm *in = order_confirm_in(&b->v[i]);
+                keys.keys.v[i] = (struct order_ref){ in->id };
+                look |= in->attempt > 1;
+                n_lines += in->lines.n;
+        }
+        if (look) {
+                TRY(orders_seen_lock(tx, &keys, &seen));
+                qsort(seen.v, seen.n, sizeof *seen.v, seen_cmp);
+        }
+        w->rows.v    = arena_many(c->arena, struct confirm_row, b->n);
+        w->revived.v = arena_many(c->arena, struct confirm_row, b->n);
+        w->lines.v   = arena_many(c->arena, struct line_row, n_lines);
+        for (size_t i = 0; i < b->n; i++) {
+                const struct order_seen *s = seen_of(&seen, keys.keys.v[i].id);
+                write[i] = confirm_may_write(&b->v[i], s);
+                if (!write[i]) continue;
+                row_add(s ? &w->revived : &w->rows, order_confirm_in(&b->v[i]));
+                lines_add(&w->lines, order_confirm_in(&b->v[i]));
+        }
+        return 0;
+}
+
+/* Numbers in the order of the callers; the rows of either list stand in that order too. */
+static int confirm_number(struct db *tx, struct batch *b, const bool *write, struct confirm_batch *w)
+{
+        struct invoice_block block = { w->series, w->year, (int64_t)(w->rows.n + w->revived.n), 0 };
+        size_t row = 0, revived = 0;
+        int64_t no;
+
+        TRY(invoices_take(tx, &block, &block));
+        no = block.last_no - block.taken;
+        for (size_t i = 0; i < b->n; i++) {
+                struct call *v = &b->v[i];
+                if (!write[i]) continue;
+                no++;
+                if (row < w->rows.n && uid_eq(w->rows.v[row].id, order_confirm_in(v)->id))
+                        w->rows.v[row++].invoice_no = no;
+                else
+                        w->revived.v[revived++].invoice_no = no;
+                *order_confirm_out(v) = (struct confirmed){ false, invoice_number(v->c, w->series, w->year, no), w->at };
+                TRY(confirmation_emit(tx, v));
+        }
+        return 0;
+}
+
+static int order_confirm(struct ctx *c, struct batch *b)
+{
+        struct confirm_batch w = { .at = clock_now(), .series = STR(INVOICE_SERIES) };
+        bool *write = arena_many(c->arena, bool, b->n);
+
+        w.year = when_year(w.at);
+        TX(tx, c);
+        TRY(confirm_sort(tx, b, write, &w));
+        if (w.rows.n + w.revived.n == 0)
+                return 0;
+        TRY(confirm_number(tx, b, write, &w));
+        if (w.rows.n)
+                TRY(orders_insert_later(tx, &w));
+        if (w.revived.n)
+                TRY(orders_revive_later(tx, &w));
+        TRY(order_items_insert_later(tx, &w));
+        return tx_commit(tx);
+}
+
+/* ---- abandon -------------------------------------------------------------------------------------------------------- */
+
+BATCHED(order_abandon, abandonment, fate);
+
+static int order_abandon(struct ctx *c, struct batch *b)
+{
+        struct abandon_batch w = { .at = clock_now(), .rows = { arena_many(c->arena, struct tombstone, b->n), b->n } };
+        struct abandon_batch written = { .at = w.at, .rows = { arena_many(c->arena, struct tombstone, b->n), 0 } };
+        struct order_seen_list dead;
+
+        for (size_t i = 0; i < b->n; i++) {
+                const struct abandonment *in = order_abandon_in(&b->v[i]);
+                w.rows.v[i] = (struct tombstone){ in->id, str_eq(in->reason, STR("expired")) ? ORDER_EXPIRED : ORDER_REJECTED, in->attempt, in->reason };
+        }
+        TX(tx, c);
+        TRY(tombstones_write(tx, &w, &dead));
+        qsort(dead.v, dead.n, sizeof *dead.v, seen_cmp);
+        EACH_CALL(v, b) {
+                const struct abandonment *in = order_abandon_in(v);
+                const struct order_seen *s = seen_of(&dead, in->id);
+                *order_abandon_out(v) = s ? (struct fate){ s->state, s->attempt } : (struct fate){ ORDER_CONFIRMED, 0 };
+                if (!s) continue;                               /* confirmed: nothing was written */
+                written.rows.v[written.rows.n++] = w.rows.v[v - b->v];
+                TRY(emit(tx, &order_rejected, &(struct order_rejection){ in->id, in->attempt, in->reason }));
+        }
+        if (written.rows.n)
+                TRY(order_changes_insert_later(tx, &written));
+        return tx_commit(tx);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * book.h - the written half of orders: look up, confirm and abandon, each for many callers in one transaction; and invoices. Private. */
+#ifndef BOOK_H
+#define BOOK_H
+#include "catalog/catalog.h"
+#include "orders/orders.h"
+
+struct order_seen { uid id, buyer; int32_t state, attempt; int64_t fingerprint; };     /* attempt 0: never seen */
+struct confirm    { uid id, buyer; int32_t attempt; int64_t fingerprint; money total; struct order_line_list lines; };
+struct confirmed  { bool was_there; str invoice_number; when placed_at; };              /* was_there: a twin confirmed it first */
+
+extern const char *const order_state_names[];
+extern const struct type order_seen_type, confirm_type, confirmed_type;
+CONTRACT(order_find,    order_ref, order_seen)          /* attempt 0 when never seen. Batched */
+CONTRACT(order_confirm, confirm,   confirmed)           /* order_expired, order_rejected. Batched */
+
+/* The quoted basket as the lines of an order. -RESOURCE_EXHAUSTED when the arena is full. */
+int confirm_lines(struct ctx *c, const struct quote *quote, struct order_line_list *out);
+
+/* ---- invoices (invoice.c) ---- */
+#define INVOICE_SERIES "SK"
+str invoice_number(struct ctx *c, str series, int32_t year, int64_t no);        /* "SK-2026-00000042", in c's arena */
+extern const struct op order_get_op;
+extern const struct op invoice_get_op, invoices_list_op;
+extern const struct paging invoices_paging;
+#endif

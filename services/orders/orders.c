@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * orders.c - takes an order: prices it, holds the stock, has the money authorised, confirms it with an invoice number.
+ *
+ * Read from the top: messages, the way of an order, reading, tables. The batched half that writes (confirm, abandon, look up) is book.c.
+ * The id of an order is made from (buyer, Idempotency-Key), so every retry, by anyone, at any replica and after any crash, names the same order, the
+ * same hold and the same payment. A refusal is not stored; what it held is given up under the order's tombstone, which also
+ * stops any slow twin of this attempt. */
+#include "orders/orders.h"
+#include "book.h"
+#include "catalog/catalog.h"
+#include "inventory/inventory.h"
+#include "orders_sql.h"
+#include "payments/payments.h"
+
+/* ---- messages ------------------------------------------------------------------------------------------------------- */
+
+const char *const order_state_names[] = { "confirmed", "rejected", "expired", NULL };
+
+struct means       { str card; };
+struct order_draft { struct item_list items; struct means payment; };
+struct order_summary { uid id; int32_t state; str invoice_number; money total; when placed_at; };
+DECLARE_LIST(order_summary);
+struct order_filter  { PAGE_MEMBERS; };
+struct order_page    { struct order_summary_list items; str next; };
+struct order_key     { uid id, buyer; };
+
+MESSAGE(order_ref, "an order",
+        F(order_ref, 1, id, .doc = "The order."));
+MESSAGE(means, "how it is paid",
+        F(means, 1, card, .optional = true, .secret = true, .min = 12, .max = 19, .doc = "The card's number, digits only. Left out: the test card that always pays.",
+          .example = "\"4242424242424242\""));
+MESSAGE(order_draft, "what a buyer wants; prices come from the catalogue, never from here",
+        F_LIST(order_draft, 1, items, item, .min = 1, .max = ITEMS_MAX, .doc = "Products and how many of each; every product once."),
+        F_MSG(order_draft, 2, payment, means, .optional = true, .doc = "How it is paid."));
+MESSAGE(order_line, "one line of an order, as it was quoted",
+        F(order_line, 1, product_id),
+        F(order_line, 2, name),
+        F(order_line, 3, quantity),
+        F(order_line, 4, price, .doc = "Of one, VAT included."),
+        F(order_line, 5, total),
+        F(order_line, 6, vat_bp, .doc = "The VAT rate in hundredths of a percent: 1900 is 19 %."));
+MESSAGE(order_change, "one change of state",
+        F(order_change, 1, state, .names = order_state_names),
+        F(order_change, 2, at),
+        F(order_change, 3, note, .optional = true));
+MESSAGE(order, "an order",
+        F(order, 1, id),
+        F(order, 2, buyer),
+        F(order, 3, state, .names = order_state_names),
+        F(order, 4, invoice_number, .doc = "Gap-free in its series and year.", .example = "\"SK-2026-00000042\""),
+        F(order, 5, total),
+        F(order, 6, placed_at),
+        F_LIST(order, 7, items, order_line),
+        F_LIST(order, 8, history, order_change));
+MESSAGE(order_confirmation, "an order stands",
+        F(order_confirmation, 1, id),
+        F(order_confirmation, 2, buyer),
+        F(order_confirmation, 3, attempt),
+        F(order_confirmation, 4, invoice_number),
+        F(order_confirmation, 5, total),
+        F(order_confirmation, 6, placed_at),
+        F_LIST(order_confirmation, 7, items, order_line));
+MESSAGE(order_rejection, "an attempt of an order was given up",
+        F(order_rejection, 1, id),
+        F(order_rejection, 2, attempt),
+        F(order_rejection, 3, reason));
+MESSAGE(order_summary, "an order in a list",
+        F(order_summary, 1, id),
+        F(order_summary, 2, state, .names = order_state_names),
+        F(order_summary, 3, invoice_number),
+        F(order_summary, 4, total),
+        F(order_summary, 5, placed_at));
+MESSAGE(order_filter, "which orders",
+        PAGE_FIELDS(order_filter, 1));
+MESSAGE(order_page, "own orders, a page",
+        F_LIST(order_page, 1, items, order_summary),
+        F(order_page, 2, next, .optional = true, .doc = "The cursor of the next page; absent on the last."));
+MESSAGE(order_key, "an order of a buyer",
+        F(order_key, 1, id),
+        F(order_key, 2, buyer, .optional = true));
+
+const struct event order_confirmed = { "order.confirmed", &order_confirmation_type, "id", "An order stands: commit its hold, capture its payment." };
+const struct event order_rejected  = { "order.rejected",  &order_rejection_type,    "id", "An attempt was given up: release its hold, void its payment." };
+
+/* ---- the way of an order -------------------------------------------------------------------------------------------- */
+
+/* Names the order: the key's own time when it is a UUIDv7 (its row then lies at the right edge of every index), the rest a hash. */
+static uid order_id_of(uid buyer, str key)
+{
+        struct digest d = sha256_parts((const str[]){ STR("souk order"), uid_key(&buyer), key }, 3);
+        uid k, id;
+
+        memcpy(id.b, d.b, sizeof id.b);
+        if (uid_parse(key, &k) == 0 && k.b[6] >> 4 == 7) {
+                memcpy(id.b, k.b, 6);
+                id.b[6] = 0x70 | (id.b[6] & 0x0f);
+        } else {
+                id.b[6] = 0x80 | (id.b[6] & 0x0f);
+        }
+        id.b[8] = 0x80 | (id.b[8] & 0x3f);
+        return id;
+}
+
+/* What makes two requests the same: products, quantities and the card, in the order given. */
+static int64_t fingerprint_of(struct ctx *c, const struct order_draft *in)
+{
+        struct digest d = sha256_parts((const str[]){ { (const char *)in->items.v, in->items.n * sizeof *in->items.v }, in->payment.card }, 2);
+        int64_t f;
+
+        (void)c;
+        memcpy(&f, d.b, sizeof f);
+        return f == 0 ? 1 : f;
+}
+
+static int order_load(struct ctx *c, uid id, uid buyer, struct order *out)
+{
+        return order_by_id(db(c), &(struct order_key){ id, buyer }, out);
+}
+
+/* The order is there already: the same request gets the first answer, another one a refusal. */
+static int order_again(struct ctx *c, const struct confirm *a, const struct order_seen *seen, struct order *out)
+{
+        if (seen->fingerprint != a->fingerprint)
+                return fail_http(c, 422, INVALID_ARGUMENT, "idempotency_key_reused", "this Idempotency-Key was used for another order");
+        return order_load(c, a->id, a->buyer, out);
+}
+
+/* Before a refusal that held nothing is told: a twin of this request may have been confirmed meanwhile, and its answer is the true one. */
+static int order_refuse(struct ctx *c, const struct confirm *a, int refusal, struct order *out)
+{
+        struct ctx look = *c;
+        struct order_seen seen = { 0 };
+
+        if (order_find_call(&look, &(struct order_ref){ a->id }, &seen) == 0 && seen.attempt && seen.state == ORDER_CONFIRMED)
+                return order_again(c, a, &seen, out);
+        return refusal;
+}
+
+/* Gives this attempt up under the order's tombstone; order.rejected then releases the hold and voids the payment. If that cannot be done
+ * now, both run out and their sweepers ask for the same. */
+static int order_give_up(struct ctx *c, const struct confirm *a, int refusal, struct order *out)
+{
+        struct ctx late = *c;
+        struct fate fate = { 0 };
+        str reason = str_of(c->fault.slug ? c->fault.slug : "failed");
+
+        late.deadline_us = deadline_in(SECONDS(5));             /* the buyer's own may have passed */
+        if (order_abandon_call(&late, &(struct abandonment){ a->id, a->attempt, reason }, &fate) == 0 && fate.state == ORDER_CONFIRMED)
+                return order_refuse(c, a, refusal, out);
+        return refusal;
+}
+
+static int order_judge_seen(struct ctx *c, struct confirm *a, const struct order_seen *seen)
+{
+        if (seen->state == ORDER_EXPIRED)
+                return fail(c, FAILED_PRECONDITION, "order_expired", "this order ran out before it was confirmed; order anew with a new Idempotency-Key");
+        a->attempt = seen->attempt + 1;
+        return 0;
+}
+
+static void order_answer(struct ctx *c, const struct confirm *a, const struct confirmed *done, struct order *out)
+{
+        struct order_change *first = arena_one(c->arena, struct order_change);
+
+        *first = (struct order_change){ ORDER_CONFIRMED, done->placed_at, { 0 } };
+        *out = (struct order){ .id = a->id, .buyer = a->buyer, .state = ORDER_CONFIRMED, .invoice_number = done->invoice_number, .total = a->total,
+                               .placed_at = done->placed_at, .items = a->lines, .history = { first, 1 } };
+}
+
+static int draft_check(struct ctx *c, const struct order_draft *in)
+{
+        for (size_t i = 0; i < in->items.n; i++)
+                for (size_t k = 0; k < i; k++)
+                        if (uid_eq(in->items.v[i].product_id, in->items.v[k].product_id))
+                                flaw_add(c, arena_printf(c->arena, "/items/%zu/product_id", i), "repeated", "is on line %zu already; add its quantity there", k);
+        for (size_t i = 0; i < in->payment.card.n; i++)
+                if (in->payment.card.p[i] < '0' || in->payment.card.p[i] > '9') {
+                        flaw_add(c, STR("/payment/card"), "bad_format", "must be digits only");
+                        break;
+                }
+        return flaws_fail(c);
+}
+
+/* Ask the others first, write last; no call is made while a transaction is open. */
+static int order_place(struct ctx *c, const struct order_draft *in, struct order *out)
+{
+        struct confirm a = { .id = order_id_of(caller_id(c), c->idempotency_key), .buyer = caller_id(c), .attempt = 1,
+                             .fingerprint = fingerprint_of(c, in) };
+        struct order_seen seen = { 0 };
+        struct quote quote;
+        struct confirmed done = { 0 };
+        int r;
+
+        TRY(draft_check(c, in));
+        TRY(order_find_call(c, &(struct order_ref){ a.id }, &seen));
+        if (seen.attempt && seen.state == ORDER_CONFIRMED)
+                return order_again(c, &a, &seen, out);
+        if (seen.attempt)
+                TRY(order_judge_seen(c, &a, &seen));
+
+        TRY(catalog_quote_call(c, &(struct basket){ in->items }, &quote));
+        a.total = quote.total;
+        TRY(confirm_lines(c, &quote, &a.lines));
+
+        r = inventory_hold_call(c, &(struct hold_request){ a.id, a.attempt, in->items }, &(struct hold){ 0 });
+        if (r < 0)
+                return code_may_retry(r) ? order_give_up(c, &a, r, out) : order_refuse(c, &a, r, out);
+        r = payment_authorise_call(c, &(struct charge){ a.id, a.buyer, a.attempt, a.total, in->payment.card }, &(struct authorisation){ 0 });
+        if (r < 0)
+                return order_give_up(c, &a, r, out);
+        r = order_confirm_call(c, &a, &done);
+        if (r < 0)
+                return order_give_up(c, &a, r, out);
+        if (done.was_there)
+                return order_refuse(c, &a, fail(c, ABORTED, "try_again", "another request with this key was faster; send this one again"), out);
+        order_answer(c, &a, &done, out);
+        return 0;
+}
+
+/* ---- reading -------------------------------------------------------------------------------------------------------- */
+
+static uid buyer_or_anybody(const struct ctx *c)
+{
+        return caller_has_role(c, ROLE_STAFF | ROLE_ADMIN | ROLE_SERVICE) ? (uid){ { 0 } } : caller_id(c);
+}
+
+static int order_get(struct ctx *c, const struct order_ref *in, struct order *out)
+{
+        int r = order_load(c, in->id, buyer_or_anybody(c), out);
+        return r == -NOT_FOUND ? fail(c, NOT_FOUND, "no_such_order", "no such order") : r;
+}
+
+static const struct paging orders_paging = PAGING(order_filter, order_summary,
+        { "-placed_at", &orders_newest_query, "placed_at" },
+        { "placed_at",  &orders_oldest_query, "placed_at" });
+
+static int orders_list(struct ctx *c, const struct order_filter *in, struct order_page *out)
+{
+        struct order_filter f = *in;
+        return page_query(c, &orders_paging, &f, &out->items, &out->next);
+}
+
+/* ---- tables --------------------------------------------------------------------------------------------------------- */
+
+/*  operation      takes         gives      */
+OP( order_place,   order_draft,  order      );
+OP( order_get,     order_ref,    order      );
+OP( orders_list,   order_filter, order_page );
+
+const struct service orders_service = {
+        .name = "orders",
+        .doc  = "Takes orders, numbers their invoices, and alone decides whether an order stands.",
+        .has_db = true,
+        ROUTES(
+                POST("/v1/orders", order_place, .who = USER, .scope = "orders:write", .keyed = true, .status = 201, .location = "/v1/orders/{id}",
+                     .doc = "Places an order: all of it or nothing.",
+                     .slugs = (const char *const[]){ "out_of_stock", "payment_declined", "payment_timed_out", "no_such_product", "order_expired", "idempotency_key_reused", NULL }),
+                GET( "/v1/orders", orders_list, .who = USER, .scope = "orders:read", .page = &orders_paging, .doc = "Own orders."),
+                GET( "/v1/orders/{id}", order_get, .who = USER, .scope = "orders:read", .doc = "An order: one's own, or anybody's for staff.",
+                     .slugs = (const char *const[]){ "no_such_order", NULL }),
+                GET( "/v1/orders/{id}/invoice", invoice_get, .who = USER, .scope = "orders:read", .doc = "The invoice of an order.",
+                     .slugs = (const char *const[]){ "no_such_order", NULL }),
+                GET( "/v1/invoices", invoices_list, .who = STAFF, .scope = "orders:read", .page = &invoices_paging, .doc = "All invoices of a year, by number.")),
+        CALLS(&order_abandon_op, &order_find_op, &order_confirm_op),
+        EMITS(&order_confirmed, &order_rejected),
+        SLUGS({ "no_such_order",          404, "There is no such order, or it is not yours." },
+              { "order_expired",          409, "The order's hold ran out before it was confirmed; this key can never be confirmed. Order anew with a new key." },
+              { "idempotency_key_reused", 422, "The Idempotency-Key was used with another request." },
+              { "order_rejected",         409, "This attempt was given up meanwhile; sending the request again starts a new one." },
+              { "try_again",              409, "A twin of this request was faster; sending it again gets its answer." }),
+        .migrations = orders_migrations,
+        .queries    = orders_queries,
+};

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * provider.h - what a payment provider must be able to do, and the test provider. Private to payments.
+ *
+ * Every call names (order, attempt): the provider's idempotency key. A provider may answer late or twice; such answers come to
+ * payment_answered(), which knows what to do with them. No call is made inside a transaction. */
+#ifndef PROVIDER_H
+#define PROVIDER_H
+#include "payments/payments.h"
+
+enum provider_says { PROVIDER_APPROVES, PROVIDER_DECLINES };
+
+struct provider {
+        const char *name;
+        /* Waits. returns 0 with *says; -DEADLINE_EXCEEDED no answer in time (it may come later); -UNAVAILABLE */
+        int (*authorise)(struct ctx *c, const struct charge *charge, enum provider_says *says);
+        int (*capture)(struct ctx *c, uid order_id, int32_t attempt, money amount);
+        int (*cancel)(struct ctx *c, uid order_id, int32_t attempt);            /* of an authorisation, known to it or not; idempotent */
+};
+extern const struct provider test_provider;
+extern const struct op test_answers_deliver_op;         /* a job: answers that were on their way */
+
+/* An answer nobody waits for: approved after we gave up, or a second time. Cancels what must not stand. Waits. */
+int payment_answered(struct ctx *c, uid order_id, int32_t attempt);
+
+/* The test provider's cards, and amounts that do the same for any card (minor units, any currency):
+ *   4242424242424242             pays                          4000000000000044   40200044   never answers
+ *   4000000000000002   40200002  declines                      4000000000000051   40200051   answers twice
+ *                                                              4000000000000069   40200069   answers 5 s after we stopped waiting */
+#endif

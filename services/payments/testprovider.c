@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * testprovider.c - a provider that behaves as well or as badly as the card's number or the amount says. No money moves.
+ *
+ * Answers that come later lie in a table, so they survive a crash of ours as a real provider's would. */
+#include "payments_sql.h"
+#include "provider.h"
+
+enum manner { PAYS, DECLINES, NEVER, TWICE, LATE };
+
+struct late_answer { uid order_id; int32_t attempt; when due_at; };
+DECLARE_LIST(attempt_ref);
+
+MESSAGE(late_answer, "an answer on its way", F(late_answer, 1, order_id), F(late_answer, 2, attempt), F(late_answer, 3, due_at));
+
+static const struct { const char *card; int64_t amount; enum manner manner; } manners[] = {
+        { "4000000000000002", 40200002, DECLINES },
+        { "4000000000000044", 40200044, NEVER },
+        { "4000000000000051", 40200051, TWICE },
+        { "4000000000000069", 40200069, LATE },
+};
+
+static enum manner manner_of(const struct charge *charge)
+{
+        for (size_t i = 0; i < COUNT(manners); i++)
+                if (str_eq(charge->card, str_of(manners[i].card)) || charge->amount.minor == manners[i].amount)
+                        return manners[i].manner;
+        return PAYS;
+}
+
+static int answer_after(struct ctx *c, const struct charge *charge, int ms)
+{
+        when due = { clock_now().us + (int64_t)ms * 1000 };
+        return test_answer_later(db(c), &(struct late_answer){ charge->order_id, charge->attempt, due });
+}
+
+static int authorise(struct ctx *c, const struct charge *charge, enum provider_says *says)
+{
+        *says = PROVIDER_APPROVES;
+        switch (manner_of(charge)) {
+        case PAYS:
+                return 0;
+        case DECLINES:
+                *says = PROVIDER_DECLINES;
+                return 0;
+        case TWICE:
+                return answer_after(c, charge, 0);
+        case LATE:
+                TRY(answer_after(c, charge, ctx_left_ms(c) + SECONDS(5)));
+                break;
+        case NEVER:
+                break;
+        }
+        return fiber_sleep(c, HOURS(1));                /* the deadline ends it */
+}
+
+static int capture(struct ctx *c, uid order_id, int32_t attempt, money amount)
+{
+        (void)c, (void)order_id, (void)attempt, (void)amount;
+        return 0;
+}
+
+static int cancel(struct ctx *c, uid order_id, int32_t attempt)
+{
+        (void)c, (void)order_id, (void)attempt;
+        return 0;
+}
+
+const struct provider test_provider = { "test", authorise, capture, cancel };
+
+static int test_answers_deliver(struct ctx *c, const struct nothing *in, struct nothing *out)
+{
+        struct attempt_ref_list due;
+
+        (void)out;
+        TRY(test_answers_take(db(c), in, &due));
+        for (size_t i = 0; i < due.n; i++)
+                TRY(payment_answered(c, due.v[i].order_id, due.v[i].attempt));
+        return 0;
+}
+
+OP(test_answers_deliver, nothing, nothing);
