@@ -64,6 +64,13 @@ int request_body(struct request *q, str *out)
         return 0;
 }
 
+int raw_body(struct ctx *c, struct exchange *x, str *out)
+{
+        struct request *q = x->app;
+        assert(q->c == c);
+        return request_body(q, out);
+}
+
 static int read_path(struct request *q, void *in)
 {
         const struct endpoint *e = q->endpoint;
@@ -188,7 +195,7 @@ static int run_operation(struct request *q)
 
 static int run_endpoint(struct request *q)
 {
-        if (q->endpoint->route->op) return run_operation(q);
+        if (!q->endpoint->route->raw) return run_operation(q);
         q->c->unit = &q->w->units[q->endpoint->service_no];
         q->c->pg = q->c->unit->pg;
         fault_clear(q->c);

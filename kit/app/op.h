@@ -61,7 +61,9 @@ struct paging;
 struct route {
         enum method method; const char *path;           /* "/v1/orders/{id}": {name} is a member of the op's `in`   */
         const struct op *op;
-        void (*raw)(struct ctx *c, struct exchange *x); /* instead of op: the rare handler that needs HTTP itself; a failure is told by fail() */
+        /* The rare handler that needs HTTP itself; it runs in its service. An op beside it says which messages the body and the answer
+         * are (docs), and is the handler's to call. */
+        void (*raw)(struct ctx *c, struct exchange *x);
         enum who who; const char *scope;                /* "orders:write": the token must have it as well           */
         bool idempotent;                                /* needs Idempotency-Key; the first answer is kept 24 h in the effect's transaction */
         bool keyed;                                     /* needs Idempotency-Key, and the op makes it part of the resource's id itself */
@@ -113,4 +115,7 @@ struct service {
 };
 void *unit_state(struct ctx *c);                        /* of the service this ctx runs in, on this worker          */
 const struct service *unit_service(const struct ctx *c);
+/* For a raw handler: the request's body, of Content-Type application/json and within the route's body_max, until it returns. Waits.
+ *   returns  0, -INVALID_ARGUMENT (400, 408, 413, 415 in c's fault), -UNAVAILABLE the client went */
+int  raw_body(struct ctx *c, struct exchange *x, str *out);
 #endif

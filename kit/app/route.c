@@ -177,7 +177,8 @@ static int check_route(const struct endpoint *e, char err[256])
 {
         const struct route *r = e->route;
         const char *wrong = NULL;
-        if (!r->op == !r->raw) wrong = "has an operation or a raw handler, not both or neither";
+        if (!r->op && !r->raw) wrong = "has neither an operation nor a raw handler";
+        else if (r->raw && (r->idempotent || r->keyed || r->page)) wrong = "has a raw handler, which knows no keys and no pages";
         else if (r->who == WHO_UNSAID) wrong = "does not say who may";
         else if (r->scope && r->who == ANYONE) wrong = "wants a scope of anyone";
         else if (r->idempotent && r->keyed) wrong = "is idempotent or keyed, not both";
