@@ -130,7 +130,7 @@ SERVER_TEST(a_write_larger_than_the_kernel_takes_waits_and_arrives_whole)
 {
         struct sock *s AUTO(sock_close) = NULL;
         CHECK_OK(sock_connect(c, STR("127.0.0.1"), v->port, &s));
-        struct big b = { .s = s, .n = 3000000 };
+        struct big b = { .s = s, .n = 1000000 };
         CHECK_OK(fiber_start("big", write_big, &b));
         size_t got = 0;
         static char in[65536];

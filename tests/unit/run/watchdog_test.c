@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "clock.h"
+#include "context.h"
 #include "fiber.h"
 #include "log.h"
 #include "loop.h"
@@ -179,6 +180,7 @@ static int show_up(struct ctx *c, void *arg)
 
 TEST(gdb_lists_the_fibers_of_a_process)
 {
+        if (san_on_valgrind()) skip();          /* gdb would see valgrind */
         int ends[2];
         char script[512], command[1024];
         snprintf(script, sizeof script, "%.*s/../../../tools/gdb/fibers.py", (int)(strrchr(__FILE__, '/') - __FILE__), __FILE__);
@@ -201,7 +203,7 @@ TEST(gdb_lists_the_fibers_of_a_process)
         close(ends[0]);
         close(ends[1]);
         if (strstr(text, "not found") || strstr(text, "ptrace:") || strstr(text, "Could not attach")) skip();
-        if (!strstr(text, "fiber_sleep") || !strstr(text, "main_start at")) cm_fail_msg("gdb said: %s", text);
+        if (!strstr(text, "fiber_sleep") || (CONTEXT_IS_SP && !strstr(text, "main_start at"))) cm_fail_msg("gdb said: %s", text);
 }
 
 TEST_MAIN
