@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Souk authors
  *
- * http1_replay.h - feeds a stream of HTTP/1.1 messages to the parser in given pieces and writes down what it saw.
+ * net/http1_replay.h - feeds a stream of HTTP/1.1 messages to the parser in given pieces and writes down what it saw.
  *
  * The tests and the fuzzer compare such transcripts: whatever the pieces, they must be equal. Every call of the parser gets a copy of
  * exactly the bytes that are there, in memory of its own, so that AddressSanitizer sees a byte read too many. */

@@ -5,7 +5,7 @@
  *
  * The vectors of ../shared/data are in http1_vectors_test.c. */
 #include "test.h"
-#include "http1_replay.h"
+#include "net/http1_replay.h"
 
 static struct arena *arena;
 static struct buf whole = BUF_INIT(1 << 20), other = BUF_INIT(1 << 20);

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * server_limits_test.c - what the server does not put up with, and how it ends: refusals, time limits, clients that leave, draining. */
+#include "net/talk.h"
+
+/* ---- refusals ----------------------------------------------------------------------------------------------------- */
+
+SERVER_TEST(what_is_not_a_request_gets_a_problem_and_the_end_of_the_connection)
+{
+        static const struct { const char *text; const char *status; } bad[] = {
+                { "GET / HTTP/1.1\r\n\r\n",                                                     "400 Bad Request" },
+                { "GET / HTTP/1.1\nHost: h\n\n",                                                "400 Bad Request" },
+                { "\x16\x03\x01\x02\x00",                                                       "400 Bad Request" },
+                { "GET / HT",                                                                   "400 Bad Request" },
+                { "POST / HTTP/1.0\r\n\r\n",                                                    "411 Length Required" },
+                { "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999\r\n\r\n",             "413 Content Too Large" },
+                { "POST / HTTP/1.1\r\nHost: h\r\nExpect: x\r\nContent-Length: 1\r\n\r\n",       "417 Expectation Failed" },
+                { "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",     "501 Not Implemented" },
+                { "BREW / HTTP/1.1\r\nHost: h\r\n\r\n",                                         "501 Not Implemented" },
+                { "GET / HTTP/3.0\r\nHost: h\r\n\r\n",                                          "505 HTTP Version Not Supported" },
+        };
+        for (size_t i = 0; i < COUNT(bad); i++) {
+                const char *got = talk(c, shop, bad[i].text);
+                HAS(got, bad[i].status);
+                HAS(got, "content-type: application/problem+json\r\n");
+                HAS(got, "connection: close\r\n");
+                char want[60];
+                snprintf(want, sizeof want, "\"status\":%.3s,\"detail\":\"", bad[i].status);
+                HAS(got, want);
+                CHECK_EQ(count_of(got, "about:blank"), 1);
+        }
+        CHECK_EQ(shop->asked, 0);
+        CHECK_EQ(server_stats(shop->s).refused, COUNT(bad));
+}
+
+SERVER_TEST(lines_and_headers_too_large_are_refused_before_they_end)
+{
+        struct buf ask AUTO(buf_done) = BUF_INIT(1 << 20);
+        buf_lit(&ask, "GET /");
+        for (int i = 0; i < 10000; i++) buf_char(&ask, 'a');
+        struct sock *s AUTO(sock_close) = dial(c, shop);
+        CHECK_OK(sock_write_str(c, s, buf_str(&ask)));
+        HAS(hear(c, s, NULL), "414 URI Too Long");
+        buf_clear(&ask);
+        buf_lit(&ask, "GET / HTTP/1.1\r\nHost: h\r\n");
+        for (int i = 0; i < 400; i++) buf_printf(&ask, "X-%d: %0100d\r\n", i, i);
+        struct sock *s2 AUTO(sock_close) = dial(c, shop);
+        CHECK_OK(sock_write_str(c, s2, buf_str(&ask)));
+        HAS(hear(c, s2, NULL), "431 Request Header Fields Too Large");
+}
+
+SERVER_TEST(answers_before_a_bad_request_are_sent_with_its_refusal)
+{
+        const char *got = talk(c, shop, GETS("/1") GETS("/2") "GET / HTTP/1.1\r\n\r\n");
+        HAS(got, "GET /1");
+        HAS(got, "GET /2");
+        HAS(got, "400 Bad Request");
+}
+
+SERVER_TEST_WITH(a_slow_head_gets_408_counted_from_its_first_byte, o.head_timeout_ms = 60)
+{
+        struct sock *s AUTO(sock_close) = dial(c, shop);
+        int64_t start_us = clock_us();
+        for (int i = 0; i < 500 && server_stats(shop->s).refused == 0; i++) {
+                say(c, s, "G");
+                CHECK_OK(fiber_sleep(c, 10));
+        }
+        HAS(hear(c, s, NULL), "408 Request Timeout");
+        CHECK(clock_us() - start_us < 3000000);
+}
+
+SERVER_TEST_WITH(an_idle_connection_is_closed_without_a_word, o.idle_timeout_ms = 30)
+{
+        struct sock *s AUTO(sock_close) = dial(c, shop);
+        assert_string_equal(hear(c, s, NULL), "");
+        struct sock *s2 AUTO(sock_close) = dial(c, shop);
+        say(c, s2, GETS("/a"));
+        HAS(hear(c, s2, NULL), "GET /a");
+}
+
+SERVER_TEST_WITH(an_empty_line_after_a_body_does_not_start_the_heads_clock, (o.head_timeout_ms = 1, o.idle_timeout_ms = 40))
+{
+        struct sock *s AUTO(sock_close) = dial(c, shop);
+        say(c, s, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi\r\n");
+        LACKS(hear(c, s, NULL), "408");
+}
+
+SERVER_TEST_WITH(connections_beyond_the_maximum_get_503, o.connections_max = 1)
+{
+        struct sock *first AUTO(sock_close) = dial(c, shop);
+        say(c, first, GETS("/a"));
+        hear(c, first, "GET /a");
+        struct sock *second AUTO(sock_close) = dial(c, shop);
+        const char *got = hear(c, second, NULL);
+        HAS(got, "503 Service Unavailable");
+        HAS(got, "retry-after: 1\r\n");
+        say(c, first, GETS("/b"));
+        hear(c, first, "GET /b");
+        sock_close(&first);
+        while (server_stats(shop->s).open) fiber_yield();
+        HAS(talk(c, shop, GETS("/c")), "GET /c");
+        CHECK_EQ(server_stats(shop->s).refused, 1);
+}
+
+/* ---- leaving ------------------------------------------------------------------------------------------------------ */
+
+SERVER_TEST(a_client_that_left_does_not_hold_its_connection)
+{
+        struct sock *s AUTO(sock_close) = dial(c, shop);
+        say(c, s, GETS("/block"));
+        while (!shop->blocked) fiber_yield();
+        sock_close(&s);
+        fiber_wake(shop->blocked);
+        while (server_stats(shop->s).open) fiber_yield();
+        CHECK_EQ(server_stats(shop->s).busy, 0);
+}
+
+SERVER_TEST(draining_closes_the_idle_and_waits_for_the_busy)
+{
+        struct sock *idle AUTO(sock_close) = dial(c, shop), *busy AUTO(sock_close) = dial(c, shop);
+        say(c, idle, GETS("/a"));
+        hear(c, idle, "GET /a");
+        say(c, busy, GETS("/yield"));                           /* come, but not read when the drain begins */
+        server_drain(c, shop->s, 5000);
+        assert_string_equal(hear(c, idle, NULL), "");
+        const char *got = hear(c, busy, NULL);
+        HAS(got, "GET /yield");
+        HAS(got, "connection: close\r\n");
+        CHECK_EQ(server_stats(shop->s).open, 0);
+        struct sock *late = NULL;
+        CHECK_EQ(sock_connect(c, STR("127.0.0.1"), shop->port, &late), -UNAVAILABLE);
+}
+
+static void wake_blocked(void *arg)
+{
+        struct shop *shop = arg;
+        fiber_yield();
+        fiber_wake(shop->blocked);
+}
+
+SERVER_TEST(a_request_under_way_is_answered_during_a_drain)
+{
+        struct sock *s AUTO(sock_close) = dial(c, shop);
+        say(c, s, GETS("/block"));
+        while (!shop->blocked) fiber_yield();
+        CHECK_OK(fiber_start("waker", wake_blocked, shop));
+        server_drain(c, shop->s, 5000);
+        const char *got = hear(c, s, NULL);
+        HAS(got, "woken GET /block");
+        HAS(got, "connection: close\r\n");
+}
+
+SERVER_TEST(what_outlasts_the_grace_is_cancelled)
+{
+        struct sock *s AUTO(sock_close) = dial(c, shop);
+        say(c, s, GETS("/block"));
+        while (!shop->blocked) fiber_yield();
+        server_drain(c, shop->s, 20);
+        HAS(hear(c, s, NULL), "cancelled GET /block");
+        CHECK_EQ(server_stats(shop->s).open, 0);
+}
+TEST_MAIN
