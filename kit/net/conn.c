@@ -33,7 +33,9 @@ int conn_send(struct conn *k, str more, str end)
         if (k->gone) return -UNAVAILABLE;
         if (n == 0) return 0;
         struct iovec v[] = { part(buf_str(out)), part(more), part(end) };
+        k->sending = true;
         int r = sock_write(conn_io(k, k->server->o.write_timeout_ms), k->sock, v, COUNT(v));
+        k->sending = false;
         if (r < 0) {
                 k->gone = true;
                 return r;
@@ -95,6 +97,42 @@ static void linger(struct conn *k)
         size_t dropped = 0;
         for (ptrdiff_t n; dropped < LINGER_BYTES && (n = sock_read(io, k->sock, k->first, sizeof k->first)) > 0;)
                 dropped += (size_t)n;
+}
+
+/* ---- answers that must not wait for a handler ---------------------------------------------------------------------- */
+
+/* Sends what collected on k as far as that goes without waiting. */
+static void send_behind(struct conn *k)
+{
+        struct buf *out = &k->desk->out;
+        ptrdiff_t n = k->sending || k->gone || !out->n ? 0 : sock_try_write(k->sock, buf_str(out));
+        if (n == -UNAVAILABLE) k->gone = true;
+        if (n <= 0) return;
+        k->server->stats.bytes_out += (size_t)n;
+        buf_eat(out, (size_t)n);
+}
+
+/* A fiber that runs as soon as somebody waits; whose handler did not wait is no longer in the list by then. */
+static void flush_main(void *arg)
+{
+        struct server *s = arg;
+        for (struct link *e; (e = list_pop(&s->behind));) send_behind(CONTAINER(e, struct conn, behind));
+        s->flushing = false;
+        if (s->drainer) fiber_wake(s->drainer);
+}
+
+static void call_handler(struct conn *k, struct ctx *c, struct exchange *x)
+{
+        struct server *s = k->server;
+        if (k->desk->out.n) {                                   /* a pipeline: if this handler waits, the answers before it must not */
+                list_push(&s->behind, &k->behind);
+                if (!s->flushing) s->flushing = fiber_start("http flush", flush_main, s) == 0;
+        }
+        s->stats.requests++;
+        s->stats.busy++;
+        s->handler(c, x, s->arg);
+        s->stats.busy--;
+        link_remove(&k->behind);
 }
 
 /* ---- one request -------------------------------------------------------------------------------------------------- */
@@ -182,7 +220,6 @@ static bool conclude(struct conn *k, struct exchange *x)
 static bool serve_one(struct conn *k)
 {
         struct desk *d = k->desk;
-        struct server *s = k->server;
         struct exchange x = { .peer = sock_peer(k->sock), .body = &d->body, .conn = k };
         bool nothing = false;
         exchange_forget(k);
@@ -192,10 +229,7 @@ static bool serve_one(struct conn *k)
         upload_start(k, &x.head);
         buf_clear(&d->body);
         struct ctx c = { .arena = d->arena, .op = "http", .caller.address = str_of(x.peer) };
-        s->stats.requests++;
-        s->stats.busy++;
-        s->handler(&c, &x, s->arg);
-        s->stats.busy--;
+        call_handler(k, &c, &x);
         return conclude(k, &x);
 }
 

@@ -40,6 +40,7 @@ enum stream { STREAM_NONE, STREAM_CHUNKED, STREAM_TO_THE_END, STREAM_SILENT /* H
 
 struct conn {
         struct link    link;            /* among the server's connections                                   */
+        struct link    behind;          /* among those whose answers must leave if their handler waits       */
         struct server *server;
         struct sock   *sock;
         struct fiber  *fiber;           /* NULL until it runs                                               */
@@ -47,6 +48,7 @@ struct conn {
         struct ctx     io;              /* of the server's own waits on this socket                         */
         bool           idle;            /* waits for a request or lingers: a drain cancels it                */
         bool           refused;         /* one too many: gets 503                                           */
+        bool           sending;         /* a write is under way, of desk->out too                            */
         bool           gone;            /* the client went, or a write failed: nothing more can be sent      */
         /* of the present exchange: */
         size_t         eaten;           /* of desk->in, by the head and by as much of the body as was taken  */
@@ -69,11 +71,11 @@ struct server {
         void            *arg;
         struct listener *listener;
         int              port;
-        struct link      conns, desks;
+        struct link      conns, desks, behind;
         unsigned         desks_free, refusing;
         struct arena    *scratch;       /* faults of waits that nobody asks about                           */
         struct fiber    *drainer;       /* waits for the last connection                                    */
-        bool             draining, accepting;
+        bool             draining, accepting, flushing;
         struct server_stats stats;
 };
 

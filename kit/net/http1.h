@@ -32,10 +32,10 @@ struct http1_head {
         bool           to_the_end;      /* an answer whose body ends with the connection          */
 };
 
-/* Reads a request's head from `in`. Texts point into `in`; the header table lies in the arena.
+/* Reads a request's head from `in`. Texts point into `in`, but for field names and the header table, which lie in the arena.
  *   from     where to go on looking for the end of the head; start with 0 and pass the same variable: bytes are not scanned twice
- *   returns  bytes eaten (> 0), 0 more is needed, or minus an HTTP status: 400 405.. 411 413 414 417 431 501 505
- *            (why is a sentence for the answer's detail) */
+ *   returns  bytes eaten (> 0), 0 more is needed, or minus an HTTP status: 400, 411 (HTTP/1.0 upload without a length), 413, 414, 417,
+ *            431, 501 (method or transfer coding unknown), 505. *why is a sentence for the answer's detail, free of " and \ */
 ptrdiff_t http1_request(struct arena *a, const struct http1_limits *limits, str in, size_t *from, struct http1_head *out, const char **why);
 /* The same for an answer to `method`; errors are -502. Informational answers (1xx) are returned like others. */
 ptrdiff_t http1_response(struct arena *a, const struct http1_limits *limits, enum method method, str in, size_t *from,

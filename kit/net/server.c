@@ -127,6 +127,7 @@ int server_open(struct ctx *c, const struct server_options *o, server_handler ha
         s->scratch = arena_new(65536);
         list_init(&s->conns);
         list_init(&s->desks);
+        list_init(&s->behind);
         int r = fiber_start("http accept", accept_main, s);
         if (r < 0) {
                 s->accepting = false;
@@ -155,7 +156,7 @@ static void cancel_some(struct server *s, bool only_idle)
         }
 }
 
-static bool is_over(const struct server *s) { return !s->accepting && list_is_empty(&s->conns); }
+static bool is_over(const struct server *s) { return !s->accepting && !s->flushing && list_is_empty(&s->conns); }
 
 void server_drain(struct ctx *c, struct server *s, int grace_ms)
 {

@@ -3,10 +3,10 @@
  *
  * server.h - an HTTP/1.1 server: one fiber a connection, one handler call a request.
  *
- * Pipelined requests are answered in order and, when the handler did not wait, in one write. The body is read only when the
+ * Pipelined requests are answered in order and in one write; when a handler waits, the answers before its own leave without it. The body is read only when the
  * handler asks (so a refusal costs no upload; Expect: 100-continue is answered then); an unread body is skipped when small,
  * else the connection closes. Limits with their answers: line 414, headers 431, body 413, a slow head or body 408, idle silently closed,
- * too many connections 503. HEAD never gets a body. Threads: a server belongs to the loop that opened it. */
+ * too many connections 503. What never reaches a handler is answered with application/problem+json. HEAD never gets a body. Threads: a server belongs to the loop that opened it. */
 #ifndef SERVER_H
 #define SERVER_H
 #include "http1.h"
@@ -31,8 +31,8 @@ struct server_options {
         struct http1_limits limits;
         int  connections_max;                           /* 10,000                                               */
         int  head_timeout_ms, body_timeout_ms, idle_timeout_ms, write_timeout_ms;       /* 10 s, 30 s, 75 s, 30 s */
-        int  body_min_bytes_per_s;                      /* slower uploads get 408; 1,024                        */
-        size_t arena_max;                               /* memory of one request; 8 MiB                         */
+        int  body_min_bytes_per_s;                      /* slower uploads get 408 (body_timeout_ms is given on top); 1,024 */
+        size_t arena_max;                               /* memory of one request, and the largest answer; 8 MiB */
 };
 extern const struct server_options server_defaults;
 
@@ -43,17 +43,22 @@ int  server_port(const struct server *s);
  * passed; then cancels what is left. Waits. */
 void server_drain(struct ctx *c, struct server *s, int grace_ms);
 void server_close(struct server **s);                   /* after server_drain()                                     */
+/* refused: connections beyond the maximum, and requests answered without a handler */
 struct server_stats { uint64_t accepted, requests, refused, bytes_in, bytes_out; uint32_t open, busy, connections_max; };
 struct server_stats server_stats(const struct server *s);
 
 /* ---- for handlers ------------------------------------------------------------------------------------------------ */
 /* The whole body, in c's arena or the connection's buffer, until the handler returns. Waits.
- *   returns  0, -INVALID_ARGUMENT (400, 408, 413 in c's fault), -UNAVAILABLE the client went */
+ * After a failure the connection closes behind the answer; asking again fails with -UNAVAILABLE.
+ *   returns  0, -INVALID_ARGUMENT (400, 408, 413 in c's fault), -UNAVAILABLE the client went, -DEADLINE_EXCEEDED c's own, -CANCELLED */
 int  exchange_body(struct ctx *c, struct exchange *x, str *out);
-/* name a literal in lower case; value copied to the arena; a value with CR, LF or NUL is an assert. */
+/* name a literal in lower case, not one of the server's own (date, content-length, transfer-encoding, connection); value copied to
+ * the arena; a value with CR, LF or NUL is an assert. When the arena is full the answer becomes 500. */
 void res_header(struct ctx *c, struct exchange *x, const char *name, str value);
-/* Streamed answers: res_open sends the head (chunked, or to the end for 1.0), each chunk is sent at once, res_end closes. Wait.
- *   returns  0, -UNAVAILABLE the client went, -DEADLINE_EXCEEDED */
+/* Streamed answers: res_open sends the head (chunked, or to the end for 1.0), each chunk is sent at once, res_end ends it; x->body is
+ * not sent. To HEAD only the head goes. A handler that returns without res_end cuts the connection, so the client sees the end missing.
+ * Each write has write_timeout_ms. Wait.
+ *   returns  0, -UNAVAILABLE the client went, -DEADLINE_EXCEEDED it does not read, -CANCELLED */
 int  res_open(struct ctx *c, struct exchange *x);
 int  res_chunk(struct ctx *c, struct exchange *x, str piece);
 int  res_end(struct ctx *c, struct exchange *x);

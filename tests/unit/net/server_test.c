@@ -88,6 +88,19 @@ SERVER_TEST(sixteen_pipelined_requests_are_answered_in_order_by_one_write)
         }
 }
 
+SERVER_TEST(answers_before_a_request_whose_handler_waits_do_not_wait_with_it)
+{
+        struct sock *s AUTO(sock_close) = dial(c, shop);
+        answer_writes = 0;
+        say(c, s, GETS("/1") GETS("/2") GETS("/block") GETS("/3"));
+        HAS(hear(c, s, "GET /2"), "GET /1");
+        CHECK(shop->blocked != NULL);
+        fiber_wake(shop->blocked);
+        HAS(hear(c, s, "GET /3"), "woken GET /block");
+        say(c, s, GETS("/1") GETS("/stream"));                  /* a handler that writes by itself */
+        HAS(hear(c, s, "\r\n0\r\n\r\n"), "GET /1HTTP/1.1 200 OK");
+}
+
 SERVER_TEST(many_pipelined_requests_do_not_collect_answers_without_end)
 {
         struct buf ask AUTO(buf_done) = BUF_INIT(1 << 20);
