@@ -3,10 +3,11 @@
  *
  * server.h - an HTTP/1.1 server: one fiber a connection, one handler call a request.
  *
- * Pipelined requests are answered in order and in one write; when a handler waits, the answers before its own leave without it. The body is read only when the
- * handler asks (so a refusal costs no upload; Expect: 100-continue is answered then); an unread body is skipped when small,
- * else the connection closes. Limits with their answers: line 414, headers 431, body 413, a slow head or body 408, idle silently closed,
- * too many connections 503. What never reaches a handler is answered with application/problem+json. HEAD never gets a body. Threads: a server belongs to the loop that opened it. */
+ * Pipelined requests are answered in order and in one write; when a handler waits, the answers before its own leave without it. The body
+ * is read only when the handler asks (so a refusal costs no upload; Expect: 100-continue is answered then); an unread body is skipped
+ * when small, else the connection closes. Limits with their answers: line 414, headers 431, body 413, a slow head or body 408, idle
+ * silently closed, too many connections 503. What never reaches a handler is answered with application/problem+json. HEAD never gets a
+ * body. Threads: a server belongs to the loop that opened it. */
 #ifndef SERVER_H
 #define SERVER_H
 #include "http1.h"
