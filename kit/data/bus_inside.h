@@ -28,6 +28,12 @@ enum {
         EVENTS_ARENA = 32 << 20, RUN_ARENA = 8 << 20, WAIT_ARENA = 64 << 10,
 };
 
+/* A statement of kit's own, at the top of a file: QUERY(name, &in_type, &out_type or NULL, ROWS_, "sql", "param", ..., NULL) */
+#define QUERY(name_, in_, out_, rows_, sql_, ...) \
+        static struct query_plan name_##_plan; \
+        static const struct query name_ = { .name = #name_, .sql = (sql_), .in = (in_), .out = (out_), .rows = (rows_), \
+                                            .params = (const char *const[]){ __VA_ARGS__ }, .plan = &name_##_plan }
+
 /* ---- lines (outbox.c) ------------------------------------------------------------------------------------------- */
 struct line { str topic, key, data; when at; struct trace trace; };     /* points into the text, but for a key with escapes */
 bool line_topic(str text, str *topic);                  /* false: not a line of an outbox                           */

@@ -27,11 +27,9 @@ struct outbox_pack {
         struct outbox_row row[ROWS_MAX];        /* parameters must live until the commit is sent          */
 };
 
-static const struct query outbox_insert = {
-        .name = "outbox_insert", .sql = "insert into souk_outbox (id, payload) values ($1, $2)",
-        .in = &outbox_row_type, .rows = ROWS_NONE, .params = (const char *const[]){ "id", "payload", NULL },
-        .plan = &(struct query_plan){ NULL },
-};
+QUERY(outbox_insert, &outbox_row_type, NULL, ROWS_NONE,
+      "insert into souk_outbox (id, payload) values ($1, $2)",
+      "id", "payload", NULL);
 
 /* ---- writing -------------------------------------------------------------------------------------------------- */
 static void key_write(struct buf *b, const struct event *e, const void *msg)

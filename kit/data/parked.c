@@ -24,40 +24,25 @@ struct parked_key { str key; int64_t n; };
 DECLARE_LIST(parked_key);
 MESSAGE(parked_key, "a key with events set aside", F(parked_key, 1, key), F(parked_key, 2, n));
 
-static const struct query parked_all = {
-        .name = "parked_all",
-        .sql = "select no, consumer, source, topic, key, payload, error, attempts, at from souk_parked order by no limit 1000",
-        .out = &parked_type, .rows = ROWS_MANY, .params = (const char *const[]){ NULL }, .plan = &(struct query_plan){ NULL },
-};
-static const struct query parked_keys = {
-        .name = "parked_keys",
-        .sql = "select key, count(*) as n from souk_parked where consumer = $1 and source = $2 group by key limit 10000",
-        .in = &parked_of_type, .out = &parked_key_type, .rows = ROWS_MANY, .params = (const char *const[]){ "consumer", "source", NULL },
-        .plan = &(struct query_plan){ NULL },
-};
-static const struct query parked_first = {
-        .name = "parked_first",
-        .sql = "select no, consumer, source, topic, key, payload, error, attempts, at from souk_parked"
-               " where consumer = $1 and source = $2 and key = $3 order by no limit 1",
-        .in = &parked_of_type, .out = &parked_type, .rows = ROWS_MAYBE, .params = (const char *const[]){ "consumer", "source", "key", NULL },
-        .plan = &(struct query_plan){ NULL },
-};
-static const struct query parked_insert = {
-        .name = "parked_insert",
-        .sql = "insert into souk_parked (consumer, source, topic, key, payload, error, attempts) values ($1, $2, $3, $4, $5, $6, $7)",
-        .in = &parked_type, .rows = ROWS_NONE,
-        .params = (const char *const[]){ "consumer", "source", "topic", "key", "payload", "error", "attempts", NULL },
-        .plan = &(struct query_plan){ NULL },
-};
-static const struct query parked_delete = {
-        .name = "parked_delete",
-        .sql = "with gone as (delete from souk_parked where no = $1 returning 1) select 1 / count(*) as one from gone",
-        .in = &parked_type, .rows = ROWS_NONE, .params = (const char *const[]){ "no", NULL }, .plan = &(struct query_plan){ NULL },
-};
-static const struct query parked_failed = {
-        .name = "parked_failed", .sql = "update souk_parked set attempts = attempts + 1, error = $2 where no = $1",
-        .in = &parked_type, .rows = ROWS_NONE, .params = (const char *const[]){ "no", "error", NULL }, .plan = &(struct query_plan){ NULL },
-};
+QUERY(parked_all, NULL, &parked_type, ROWS_MANY,
+      "select no, consumer, source, topic, key, payload, error, attempts, at from souk_parked order by no limit 1000",
+      NULL);
+QUERY(parked_keys, &parked_of_type, &parked_key_type, ROWS_MANY,
+      "select key, count(*) as n from souk_parked where consumer = $1 and source = $2 group by key limit 10000",
+      "consumer", "source", NULL);
+QUERY(parked_first, &parked_of_type, &parked_type, ROWS_MAYBE,
+      "select no, consumer, source, topic, key, payload, error, attempts, at from souk_parked"
+      " where consumer = $1 and source = $2 and key = $3 order by no limit 1",
+      "consumer", "source", "key", NULL);
+QUERY(parked_insert, &parked_type, NULL, ROWS_NONE,
+      "insert into souk_parked (consumer, source, topic, key, payload, error, attempts) values ($1, $2, $3, $4, $5, $6, $7)",
+      "consumer", "source", "topic", "key", "payload", "error", "attempts", NULL);
+QUERY(parked_delete, &parked_type, NULL, ROWS_NONE,
+      "with gone as (delete from souk_parked where no = $1 returning 1) select 1 / count(*) as one from gone",
+      "no", NULL);
+QUERY(parked_failed, &parked_type, NULL, ROWS_NONE,
+      "update souk_parked set attempts = attempts + 1, error = $2 where no = $1",
+      "no", "error", NULL);
 
 /* ---- keys in memory ------------------------------------------------------------------------------------------------ */
 bool parked_has(struct consumer *k, str key)

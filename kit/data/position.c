@@ -17,25 +17,16 @@ MESSAGE(position_step, "a position's way",
         F(position_step, 1, consumer), F(position_step, 2, source), F(position_step, 3, old_tx), F(position_step, 4, old_id), F(position_step, 5, tx), F(position_step, 6, id),
         F(position_step, 7, old_index), F(position_step, 8, index));
 
-static const struct query position_make = {
-        .name = "position_make",
-        .sql = "insert into souk_position (consumer, source, tx, id, index) values ($1, $2, 0, 0, -1) on conflict do nothing",
-        .in = &position_key_type, .rows = ROWS_NONE, .params = (const char *const[]){ "consumer", "source", NULL },
-        .plan = &(struct query_plan){ NULL },
-};
-static const struct query position_read = {
-        .name = "position_read", .sql = "select tx, id, index from souk_position where consumer = $1 and source = $2",
-        .in = &position_key_type, .out = &place_type, .rows = ROWS_MAYBE, .params = (const char *const[]){ "consumer", "source", NULL },
-        .plan = &(struct query_plan){ NULL },
-};
-static const struct query position_update = {
-        .name = "position_update",
-        .sql = "with moved as (update souk_position set tx = $6, id = $7, index = $8 where consumer = $1 and source = $2"
-               " and tx = $3 and id = $4 and index = $5 returning 1) select 1 / count(*) as one from moved",
-        .in = &position_step_type, .rows = ROWS_NONE,
-        .params = (const char *const[]){ "consumer", "source", "old_tx", "old_id", "old_index", "tx", "id", "index", NULL },
-        .plan = &(struct query_plan){ NULL },
-};
+QUERY(position_make, &position_key_type, NULL, ROWS_NONE,
+      "insert into souk_position (consumer, source, tx, id, index) values ($1, $2, 0, 0, -1) on conflict do nothing",
+      "consumer", "source", NULL);
+QUERY(position_read, &position_key_type, &place_type, ROWS_MAYBE,
+      "select tx, id, index from souk_position where consumer = $1 and source = $2",
+      "consumer", "source", NULL);
+QUERY(position_update, &position_step_type, NULL, ROWS_NONE,
+      "with moved as (update souk_position set tx = $6, id = $7, index = $8 where consumer = $1 and source = $2"
+      " and tx = $3 and id = $4 and index = $5 returning 1) select 1 / count(*) as one from moved",
+      "consumer", "source", "old_tx", "old_id", "old_index", "tx", "id", "index", NULL);
 
 static struct position_key key_of(const struct consumer *k)
 {

@@ -25,24 +25,17 @@ MESSAGE(outbox_read, "a row of an outbox; without payload: its transaction is to
 struct outbox_age { int64_t tx, id; when before; };
 MESSAGE(outbox_age, "which rows may go", F(outbox_age, 1, tx), F(outbox_age, 2, id), F(outbox_age, 3, before));
 
-static const struct query relay_read = {
-        .name = "relay_read",
-        .sql = "select tx, id, at, case when tx < (select pg_snapshot_xmin(pg_current_snapshot())::text::int8) then payload end as payload"
-               " from souk_outbox where (tx, id) > ($1, $2) order by tx, id limit 32",
-        .in = &place_type, .out = &outbox_read_type, .rows = ROWS_MANY, .params = (const char *const[]){ "tx", "id", NULL },
-        .plan = &(struct query_plan){ NULL },
-};
-static const struct query relay_newest = {
-        .name = "relay_newest", .sql = "select tx, id, 0 as index from souk_outbox order by tx desc, id desc limit 1",
-        .out = &place_type, .rows = ROWS_MAYBE, .params = (const char *const[]){ NULL }, .plan = &(struct query_plan){ NULL },
-};
-static const struct query relay_trim = {
-        .name = "relay_trim",
-        .sql = "delete from souk_outbox where (tx, id) in (select tx, id from souk_outbox where (tx, id) <= ($1, $2) and at < $3"
-               " order by tx, id limit 1000)",
-        .in = &outbox_age_type, .rows = ROWS_NONE, .params = (const char *const[]){ "tx", "id", "before", NULL },
-        .plan = &(struct query_plan){ NULL },
-};
+QUERY(relay_read, &place_type, &outbox_read_type, ROWS_MANY,
+      "select tx, id, at, case when tx < (select pg_snapshot_xmin(pg_current_snapshot())::text::int8) then payload end as payload"
+      " from souk_outbox where (tx, id) > ($1, $2) order by tx, id limit 32",
+      "tx", "id", NULL);
+QUERY(relay_newest, NULL, &place_type, ROWS_MAYBE,
+      "select tx, id, 0 as index from souk_outbox order by tx desc, id desc limit 1",
+      NULL);
+QUERY(relay_trim, &outbox_age_type, NULL, ROWS_NONE,
+      "delete from souk_outbox where (tx, id) in (select tx, id from souk_outbox where (tx, id) <= ($1, $2) and at < $3"
+      " order by tx, id limit 1000)",
+      "tx", "id", "before", NULL);
 
 /* ---- chunks and rests ---------------------------------------------------------------------------------------------- */
 static struct chunk *chunk_new(const struct outbox_read *row)

@@ -21,9 +21,10 @@ static const struct event noted = { "note.made", &note_type, "id", "a note was m
 static const struct event struck = { "note.struck", &note_type, "id", "a note was struck out" };
 static const struct event followed = { "note.followed", &note_type, "id", "a note had a consequence" };
 
+static struct query_plan effect_insert_plan;
 static const struct query effect_insert = {
         .name = "effect_insert", .sql = "insert into effect (n, key, txt) values ($1, $2, $3)", .in = &note_type,
-        .params = (const char *const[]){ "n", "id", "text", NULL }, .plan = &(struct query_plan){ NULL },
+        .params = (const char *const[]){ "n", "id", "text", NULL }, .plan = &effect_insert_plan,
 };
 
 /* ---- the world --------------------------------------------------------------------------------------------------- */
