@@ -33,6 +33,7 @@ static int bring_forward(struct ctx *c, const struct app *a, const struct servic
         if (s->migrations) TRY(migrate(c, s->name, s->migrations));
         progress(a, c, "checking the statements of", s->name);
         TRY(db_check(c, idem_queries));
+        TRY(outbox_check(c));
         return s->queries ? db_check(c, s->queries) : 0;
 }
 

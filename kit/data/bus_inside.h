@@ -34,6 +34,8 @@ enum {
         static const struct query name_ = { .name = #name_, .sql = (sql_), .in = (in_), .out = (out_), .rows = (rows_), \
                                             .params = (const char *const[]){ __VA_ARGS__ }, .plan = &name_##_plan }
 
+extern const struct query *const outbox_queries[], *const relay_queries[], *const position_queries[], *const parked_queries[];
+
 /* ---- lines (outbox.c) ------------------------------------------------------------------------------------------- */
 struct line { str topic, key, data; when at; struct trace trace; };     /* points into the text, but for a key with escapes */
 bool line_topic(str text, str *topic);                  /* false: not a line of an outbox                           */

@@ -264,10 +264,20 @@ int bus_settle(struct ctx *c, struct bus *b)
         int code;
 
         b->settling++;
+        for (size_t i = 0; i < b->n_consumers; i++)
+                event_flag_signal(&b->consumers[i]->changed);
         do code = settle_once(c, b);
         while (code > 0);
         b->settling--;
         return code;
+}
+
+int outbox_check(struct ctx *c)
+{
+        TRY(db_check(c, outbox_queries));
+        TRY(db_check(c, relay_queries));
+        TRY(db_check(c, position_queries));
+        return db_check(c, parked_queries);
 }
 
 /* ---- looking --------------------------------------------------------------------------------------------------------- */

@@ -281,13 +281,14 @@ static int64_t backoff(int base_ms, int times, int max_ms)
         return MIN((int64_t)base_ms << MIN(times, 20), (int64_t)max_ms);
 }
 
-/* Lets pause_ms pass, or less when the bus stops. */
-static void pause_for(struct consumer *k, int64_t pause_ms)
+/* Lets the pause pass, or less when the bus stops. An event's own pauses are not kept while somebody settles: it shall be applied or
+ * parked then, and a test's clock may stand still. */
+static void pause_for(struct consumer *k, const struct course *a)
 {
-        int64_t until = clock_us() + pause_ms * 1000, left;
+        int64_t until = clock_us() + a->pause_ms * 1000, left;
 
         k->stats.retries++;
-        while (!k->bus->stopping && (left = until - clock_us()) > 0)
+        while (!k->bus->stopping && !(a->attempts && k->bus->settling) && (left = until - clock_us()) > 0)
                 rest_on(&k->rest, &k->changed, (int)((left + 999) / 1000));
 }
 
@@ -377,7 +378,7 @@ static bool process(struct consumer *k)
                         run_some(k, &a);
                 mutex_unlock(&k->lock);
                 if (a.pause_ms > 0)
-                        pause_for(k, a.pause_ms);
+                        pause_for(k, &a);
         }
         return a.i == k->n;
 }

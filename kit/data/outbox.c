@@ -30,6 +30,7 @@ struct outbox_pack {
 QUERY(outbox_insert, &outbox_row_type, NULL, ROWS_NONE,
       "insert into souk_outbox (id, payload) values ($1, $2)",
       "id", "payload", NULL);
+const struct query *const outbox_queries[] = { &outbox_insert, NULL };
 
 /* ---- writing -------------------------------------------------------------------------------------------------- */
 static void key_write(struct buf *b, const struct event *e, const void *msg)

@@ -30,6 +30,8 @@ struct event { const char *topic; const struct type *of; const char *key_field; 
  *   returns  0, or the transaction's sticky error; -RESOURCE_EXHAUSTED over 16 MiB of events in one transaction (slug "outbox_full") */
 int  emit(struct db *tx, const struct event *e, const void *msg) MUST_USE;
 
+int  outbox_check(struct ctx *c);                       /* holds kit's own statements against c's database (db_check). Waits. */
+
 struct place { int64_t tx, id; int32_t index; };        /* where an event stands in its source's outbox             */
 
 struct subscription {                                   /* one consumer of one source                               */
@@ -51,7 +53,8 @@ void bus_subscribe(struct bus *b, const struct subscription *s);                
 int  bus_start(struct ctx *c, struct bus *b);           /* starts the fibers on this loop. Waits (reads positions)  */
 void bus_stop(struct ctx *c, struct bus *b);            /* finishes running batches. Waits.                         */
 void bus_close(struct bus **b);
-/* Waits until everything committed before the call, and what its consumers then emitted, is applied or parked. For tests and drains.
+/* Waits until everything committed before the call, and what its consumers then emitted, is applied or parked. For tests and drains:
+ * while somebody settles, an event that fails is retried without backoff.
  *   returns  0, -DEADLINE_EXCEEDED, what db says */
 int  bus_settle(struct ctx *c, struct bus *b);
 /* After a commit with events: wakes the relay of `source`. From any thread; harmless when none runs here. */

@@ -43,6 +43,7 @@ QUERY(parked_delete, &parked_type, NULL, ROWS_NONE,
 QUERY(parked_failed, &parked_type, NULL, ROWS_NONE,
       "update souk_parked set attempts = attempts + 1, error = $2 where no = $1",
       "no", "error", NULL);
+const struct query *const parked_queries[] = { &parked_all, &parked_keys, &parked_first, &parked_insert, &parked_delete, &parked_failed, NULL };
 
 /* ---- keys in memory ------------------------------------------------------------------------------------------------ */
 bool parked_has(struct consumer *k, str key)

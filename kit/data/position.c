@@ -27,6 +27,7 @@ QUERY(position_update, &position_step_type, NULL, ROWS_NONE,
       "with moved as (update souk_position set tx = $6, id = $7, index = $8 where consumer = $1 and source = $2"
       " and tx = $3 and id = $4 and index = $5 returning 1) select 1 / count(*) as one from moved",
       "consumer", "source", "old_tx", "old_id", "old_index", "tx", "id", "index", NULL);
+const struct query *const position_queries[] = { &position_make, &position_read, &position_update, NULL };
 
 static struct position_key key_of(const struct consumer *k)
 {

@@ -36,6 +36,7 @@ QUERY(relay_trim, &outbox_age_type, NULL, ROWS_NONE,
       "delete from souk_outbox where (tx, id) in (select tx, id from souk_outbox where (tx, id) <= ($1, $2) and at < $3"
       " order by tx, id limit 1000)",
       "tx", "id", "before", NULL);
+const struct query *const relay_queries[] = { &relay_read, &relay_newest, &relay_trim, NULL };
 
 /* ---- chunks and rests ---------------------------------------------------------------------------------------------- */
 static struct chunk *chunk_new(const struct outbox_read *row)

@@ -129,6 +129,8 @@ IN_WORLD(a_negative_verdict_parks_its_event_and_lets_the_others_stand)
         struct parked_list parked = { 0 };
 
         fn.refuse = 7;
+        s.retries = 3;
+        s.backoff_ms = 60000;                                   /* which nobody keeps while somebody settles */
         CHECK_OK(make_notes(&w.a, &noted, 1, 20, 20));
         start(c, &s);
         CHECK_OK(settle(c, 20000));

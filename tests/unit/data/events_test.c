@@ -229,6 +229,11 @@ IN_WORLD(rows_that_all_have_passed_are_trimmed_and_counted)
         CHECK_EQ(effects(), 31);
 }
 
+IN_WORLD(the_statements_of_kit_fit_the_tables_of_kit)
+{
+        CHECK_OK(outbox_check(&w.a));
+}
+
 IN_WORLD(a_subscription_to_a_source_that_is_not_here_does_not_start)
 {
         struct subscription s = subscription();

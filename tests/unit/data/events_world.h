@@ -215,5 +215,5 @@ static void need_postgres(void)
         static int name##_fiber(struct ctx *c, void *arg __attribute__((unused))) \
                 { world_open(c); name##_body(c); world_close(c); return 0; } \
         TEST(name) { need_postgres(); CHECK_OK(run_main(name##_fiber, NULL)); } \
-        static void name##_body(struct ctx *c)
+        static void name##_body(struct ctx *c __attribute__((unused)))
 #endif
