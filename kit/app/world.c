@@ -148,7 +148,7 @@ struct world *world_open(struct ctx *c, const struct service *const *services)
         w->worker = (struct worker){ .app = &w->app, .access = BUF_INIT(1 << 20) };
         rand_seed(&w->worker.rand, 1);
         worker_enter(&w->worker);
-        w->worker.auth = auth_open(&(struct auth_options){ .issuer = STR("https://souk.test"), .audience = STR("souk") });
+        w->worker.auth = auth_open(&(struct auth_options){ .issuer = config_str(w->app.config, "issuer"), .audience = config_str(w->app.config, "audience") });
         world_start(w, services);
         w->app.ready = true;
         return w;
@@ -157,7 +157,7 @@ struct world *world_open(struct ctx *c, const struct service *const *services)
 void keys_of(struct world *w, const struct op *keys)
 {
         auth_close(&w->worker.auth);
-        w->worker.auth = auth_open(&(struct auth_options){ .issuer = STR("https://souk.test"), .audience = STR("souk"), .keys = keys });
+        w->worker.auth = auth_open(&(struct auth_options){ .issuer = config_str(w->app.config, "issuer"), .audience = config_str(w->app.config, "audience"), .keys = keys });
 }
 
 static void drop_databases(struct world *w, size_t n, const struct service **services)

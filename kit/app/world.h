@@ -43,5 +43,5 @@ struct http_answer { int status; str body; struct headers headers; };
 struct http_answer http(struct world *w, const char *who, enum method m, const char *target, const char *body);
 /* The same from a whole message, "GET / HTTP/1.1\r\nhost: x\r\n\r\n"; who NULL: only its Authorization field says. status 0: not HTTP */
 struct http_answer http_message(struct world *w, const char *who, const char *message);
-void keys_of(struct world *w, const struct op *keys);   /* the JWKS that tokens of http_message() are checked with; issuer "https://souk.test", audience "souk" */
+void keys_of(struct world *w, const struct op *keys);   /* the JWKS that tokens of http_message() are checked with; issuer and audience as configured */
 #endif

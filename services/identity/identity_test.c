@@ -6,6 +6,7 @@
 #include "world.h"
 #include "identity/identity.h"
 #include "json.h"
+#include "loop.h"
 
 static struct http_answer post(struct world *w, const char *path, const char *body)
 {
