@@ -399,6 +399,39 @@ PG_TEST(a_rider_commits_once_with_the_next_transaction)
         CHECK_EQ(db_count(db(c), "select count(*) from part_rows"), 4);
 }
 
+/* ---- want of memory ------------------------------------------------------------------------------------------------------------------ */
+
+static int some_work(struct ctx *c)
+{
+        struct kinds in = sample(), out;
+        struct part p = { .id = id_of(200), .quantity = 1 };
+        struct part_list all;
+        TRY(db_run(db(c), &echo, &in, &out));
+        TX(tx, c);
+        TRY(db_run(tx, &parts_all, NULL, &all));
+        TRY(db_later(tx, &part_add, &p));
+        return tx_commit(tx);
+}
+
+PG_TEST(want_of_memory_anywhere_is_a_failure_and_no_more)
+{
+        part_table(c);
+        OK(c, some_work(c));
+        long n = 1;
+        for (int code = -1; code < 0; n++) {
+                OK(c, db_exec(db(c), "delete from part_rows where quantity = 1"));
+                struct ctx poor = { .arena = arena_new(1 << 20), .pg = c->pg, .deadline_us = c->deadline_us };
+                alloc_fail_after(n);
+                code = some_work(&poor);
+                alloc_fail_after(0);
+                CHECK(code == 0 || code == -RESOURCE_EXHAUSTED);
+                CHECK(poor.tx == NULL);
+                arena_free(poor.arena);
+        }
+        CHECK(n > 10);
+        CHECK_EQ(pg_stats(c->pg).in_flight, 0);
+}
+
 static void find_stats(const struct query_stats *s, void *arg)
 {
         if (!strcmp(s->name, "part_add")) *(struct query_stats *)arg = *s;
