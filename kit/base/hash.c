@@ -158,6 +158,22 @@ int box_open(struct arena *a, const uint8_t key[32], str box, str *out)
         return 0;
 }
 
+/* ---- passwords ------------------------------------------------------------------------------------------------------- */
+
+_Static_assert(ARGON2ID_MAX == crypto_pwhash_STRBYTES, "as long as libsodium writes them");
+enum { ARGON2ID_PASSES = 2, ARGON2ID_BYTES = 19 * 1024 * 1024 };
+
+int argon2id_make(str password, char out[ARGON2ID_MAX])
+{
+        return crypto_pwhash_str_alg(out, password.p, password.n, ARGON2ID_PASSES, ARGON2ID_BYTES, crypto_pwhash_ALG_ARGON2ID13) == 0
+               ? 0 : -RESOURCE_EXHAUSTED;
+}
+
+bool argon2id_check(str password, const char *hash)
+{
+        return crypto_pwhash_str_verify(hash, password.p, password.n) == 0;
+}
+
 /* ---- a repeatable stream ------------------------------------------------------------------------------------------------ */
 
 void rand_seed(struct rand *r, uint64_t seed)

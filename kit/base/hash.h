@@ -26,6 +26,13 @@ uint64_t hash_quick(str data);                          /* siphash13 under this 
 int    box_seal(struct arena *a, const uint8_t key[32], str plain, str *out);
 int    box_open(struct arena *a, const uint8_t key[32], str box, str *out);
 
+/* Passwords: argon2id (RFC 9106) with 19 MiB and two passes, as OWASP advises; about 18 ms on purpose, so run them on the pool.
+ *   argon2id_make   0, or -RESOURCE_EXHAUSTED no 19 MiB now; out is NUL-terminated and names its own costs
+ *   argon2id_check  true when `hash` was made of this password; a hash that is none is false, at once */
+enum { ARGON2ID_MAX = 128 };
+int    argon2id_make(str password, char out[ARGON2ID_MAX]) MUST_USE;
+bool   argon2id_check(str password, const char *hash);
+
 /* A repeatable stream for seeds and schedules (xoshiro256**, seeded by splitmix64); not for secrets. */
 struct rand { uint64_t s[4]; };
 void     rand_seed(struct rand *r, uint64_t seed);

@@ -1,3 +1,6 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- SPDX-FileCopyrightText: The Souk authors
+
 -- Identity: the statements.
 
 -- user_insert: user_row

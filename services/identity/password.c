@@ -2,23 +2,20 @@
  * SPDX-FileCopyrightText: The Souk authors
  *
  * password.c - hashing takes 18 ms and 19 MiB on purpose: so it runs on the pool, is bounded by it, and costs the same for names nobody has. */
-#include <sodium.h>
 #include "password.h"
 
-enum { PASSES = 2, MEMORY = 19 * 1024 * 1024 };
-
-struct hashing { str password; const char *hash; char made[crypto_pwhash_STRBYTES]; };
+struct hashing { str password; const char *hash; char made[ARGON2ID_MAX]; };
 
 static int hash_make(void *arg)
 {
         struct hashing *h = arg;
-        return crypto_pwhash_str_alg(h->made, h->password.p, h->password.n, PASSES, MEMORY, crypto_pwhash_ALG_ARGON2ID13) == 0 ? 0 : -RESOURCE_EXHAUSTED;
+        return argon2id_make(h->password, h->made);
 }
 
 static int hash_check(void *arg)
 {
         struct hashing *h = arg;
-        return crypto_pwhash_str_verify(h->hash, h->password.p, h->password.n) == 0;
+        return argon2id_check(h->password, h->hash);
 }
 
 int password_hash(struct ctx *c, str password, str *out)

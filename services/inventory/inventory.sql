@@ -1,3 +1,6 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- SPDX-FileCopyrightText: The Souk authors
+
 -- Inventory: the statements. Stock rows are locked before holds, products in order, so that no two batches wait for each other.
 
 -- stock_lock: hold_keys -> stock_row *

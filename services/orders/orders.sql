@@ -1,3 +1,6 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- SPDX-FileCopyrightText: The Souk authors
+
 -- Orders: the statements. Ownership is in them, not after them.
 
 -- orders_seen: order_keys -> order_seen *

@@ -1,3 +1,6 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- SPDX-FileCopyrightText: The Souk authors
+
 -- Payments: the statements.
 
 -- intents_insert: intent_batch

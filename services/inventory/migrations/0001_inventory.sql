@@ -1,3 +1,6 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- SPDX-FileCopyrightText: The Souk authors
+
 -- A warehouse is known by its UUID outside and by a small number inside: the number stands in every row of stock and movement.
 create table warehouse (
         no           int4 generated always as identity primary key,

@@ -1,3 +1,6 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- SPDX-FileCopyrightText: The Souk authors
+
 -- One row is the order, its invoice and its tombstone: what an outsider may see of it changes in one place.
 -- No index that nothing reads; no foreign keys (measured: they halve the rate), the batch writes both sides in one transaction.
 create table orders (

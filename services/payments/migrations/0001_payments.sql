@@ -1,3 +1,6 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- SPDX-FileCopyrightText: The Souk authors
+
 -- One row an attempt that was asked for: authorised by being there. Captured because its transfer is there: nothing on the way of an order is updated.
 create table intent (
         order_id     uuid not null,
