@@ -50,7 +50,7 @@ void access_line(struct request *q)
         }
         struct log_field fields[] = {
                 L_STR("method", q->x->head.method_text), L_STR("path", q->x->head.path), L_INT("status", q->x->status),
-                L_MS("ms", clock_us() - q->started_us), L_INT("bytes", (int64_t)q->x->body->n),
+                L_MS("took_ms", clock_us() - q->started_us), L_INT("bytes", (int64_t)q->x->body->n),
                 L_STR("request", c->trace.request_id), L_UID("user", c->caller.id), L_Z("client", q->x->peer),
                 L_Z("slug", q->code ? problem_slug(c, q->code) : NULL),
                 L_STR("why", why), L_STR("at", at), { 0 } };

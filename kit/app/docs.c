@@ -93,7 +93,7 @@ static void inputs(struct buf *b, const struct endpoint *e)
         if (keyed) field_row(b, &key, key.name, "header");
         for (size_t i = 0; i < in->n; i++) {
                 const struct field *f = &in->fields[i];
-                if (!f->internal) field_row(b, f, f->name, is_var(e, f) ? "path" : e->body_fields ? "body" : "query");
+                if (!f->internal) field_row(b, f, f->name, is_var(e, f) ? "path" : e->reads_body ? "body" : "query");
         }
         buf_lit(b, "</table>\n");
 }

@@ -106,7 +106,7 @@ static int decode(struct request *q, void *in)
 {
         const struct endpoint *e = q->endpoint;
         str query = q->x->head.query;
-        if (e->takes_body) {
+        if (e->reads_body) {
                 int r = read_body(q, in);
                 if (r < 0 && (q->c->fault.http || !q->c->fault.n_flaws)) return r;
                 TRY(read_path(q, in));
@@ -115,7 +115,7 @@ static int decode(struct request *q, void *in)
         }
         TRY(read_path(q, in));
         if (query.p && query.n) TRY(form_read(q->c, e->route->op->in, query, in, e->var_names));
-        if (!q->c->fault.n_flaws) check_msg(q->c, &e->body, in, (str){ NULL, 0 });
+        check_msg(q->c, &e->body, in, (str){ NULL, 0 });
         return flaws_fail(q->c);
 }
 

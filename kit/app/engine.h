@@ -43,7 +43,8 @@ struct endpoint {                       /* a route at run time                  
         size_t       n_vars;
         struct type  body;              /* the op's `in` with path variables taken off the wire   */
         struct field *body_fields;      /* owned                                                  */
-        bool         takes_body;        /* POST, PUT, PATCH with members beyond the path's        */
+        bool         reads_body;        /* POST, PUT, PATCH                                       */
+        bool         takes_body;        /* ... with members beyond the path's                     */
         bool         needs_body;        /* ... one of which is not optional                       */
         struct metric *latency;
         _Atomic(struct metric *) counts[STATUS_SLOTS];  /* found when first counted               */

@@ -57,7 +57,7 @@ static void parameters(struct jw *w, const struct endpoint *e)
                                           .doc = "A text of your own, new for each request that is meant to have an effect of its own." };
         const struct route *r = e->route;
         const struct type *in = r->op ? r->op->in : &nothing_type;
-        bool query = !e->body_fields, keyed = r->idempotent || r->keyed;
+        bool query = !e->reads_body, keyed = r->idempotent || r->keyed;
         jw_key(w, "parameters");
         jw_array(w);
         for (size_t i = 0; i < e->n_vars; i++)

@@ -153,20 +153,20 @@ static bool is_var(const struct endpoint *e, const struct field *f)
         return false;
 }
 
-/* The message as a body has it: what the path says is off the wire there. */
+/* The message as a body or a query has it: what the path says is off the wire there. */
 static void shape_body(struct endpoint *e)
 {
         const struct type *in = e->route->op->in;
         enum method m = e->route->method;
         e->body = *in;
-        if (m != POST && m != PUT && m != PATCH) return;
+        e->reads_body = m == POST || m == PUT || m == PATCH;
         e->body_fields = calloc(in->n + 1, sizeof *e->body_fields);
         if (!e->body_fields) abort();
         for (size_t i = 0; i < in->n; i++) {
                 struct field *f = &e->body_fields[i];
                 *f = in->fields[i];
                 if (is_var(e, &in->fields[i])) f->internal = f->optional = true;
-                if (f->internal) continue;
+                if (f->internal || !e->reads_body) continue;
                 e->takes_body = true;
                 if (!f->optional) e->needs_body = true;
         }

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * edge_test.c - a request's whole way through a tiny service on a real PostgreSQL, without sockets. */
+#include "test.h"
+#include "app.h"
+#include "toyshop.h"
+#include "loop.h"
+#include "world.h"
+
+static bool has(str text, const char *part)     { return text.p && memmem(text.p, text.n, part, strlen(part)); }
+#define HAS(text, part)   do { str t_ = (text); if (!has(t_, part)) cm_fail_msg("no %s in " STR_FMT, part, STR_ARG(t_)); } while (0)
+#define LACKS(text, part) do { str t_ = (text); if (has(t_, part)) cm_fail_msg("%s in " STR_FMT, part, STR_ARG(t_)); } while (0)
+/* A test's body runs as a fiber, in a world of its own. */
+#define WORLD_TEST(name) \
+        static void name##_in(struct world *w); \
+        static int name##_run(struct ctx *c, void *arg) { (void)arg; WORLD(w, c, &toyshop_service); name##_in(w); return 0; } \
+        TEST(name) { CHECK_OK(run_main(name##_run, NULL)); } \
+        static void name##_in(struct world *w)
+
+#define DUCK "{\"name\":\"duck\",\"price\":{\"amount\":199,\"currency\":\"EUR\"},\"stock\":5}"
+
+static str header_of(const struct http_answer *a, const char *name)     { return header_get(&a->headers, name); }
+
+static struct http_answer refused(struct http_answer a, int status, const char *slug)
+{
+        char want[100];
+        snprintf(want, sizeof want, "\"slug\":\"%s\"", slug);
+        if (a.status != status) cm_fail_msg("%d " STR_FMT ", want %d %s", a.status, STR_ARG(a.body), status, slug);
+        HAS(a.body, want);
+        CHECK_STR(header_of(&a, "content-type"), "application/problem+json");
+        CHECK_STR(header_of(&a, "cache-control"), "no-store");
+        CHECK(header_of(&a, "x-request-id").n > 0);
+        return a;
+}
+
+static str made(struct world *w, const char *who, const char *body)
+{
+        struct http_answer a = http(w, who, POST, "/v1/toys", body);
+        if (a.status != 201) cm_fail_msg("%d " STR_FMT, a.status, STR_ARG(a.body));
+        return header_of(&a, "location");
+}
+
+WORLD_TEST(a_thing_is_made_read_changed_and_gone)
+{
+        char path[100];
+        str at = made(w, "staff#k1", DUCK);
+        CHECK_EQ(at.n, 9 + 36);
+        struct http_answer a = http(w, "", GET, at.p, NULL);
+        CHECK_EQ(a.status, 200);
+        HAS(a.body, "\"name\":\"duck\"");
+        CHECK_STR(header_of(&a, "content-type"), "application/json");
+        CHECK_STR(header_of(&a, "cache-control"), "max-age=60");
+        snprintf(path, sizeof path, STR_FMT "/stock", STR_ARG(at));
+        a = http(w, "alice", PATCH, path, "{\"delta\":-2}");
+        HAS(a.body, "\"stock\":3");
+        CHECK_EQ(http(w, "admin", DELETE, at.p, NULL).status, 204);
+        CHECK_EQ(http(w, "", HEAD, at.p, NULL).status, 200);
+}
+
+WORLD_TEST(who_may_is_asked_before_anything_else)
+{
+        struct http_answer a = refused(http(w, "", POST, "/v1/toys", DUCK), 401, "missing_token");
+        CHECK_STR(header_of(&a, "www-authenticate"), "Bearer realm=\"souk\"");
+        refused(http(w, "alice#k", POST, "/v1/toys", DUCK), 403, "forbidden");
+        refused(http(w, "vendor#k", POST, "/v1/toys", "not json"), 403, "forbidden");
+        refused(http(w, "staff", DELETE, "/v1/toys/00000000-0000-4000-8000-000000000000", NULL), 403, "forbidden");
+        CHECK_EQ(rows(w, "toyshop", "toy"), 0);
+}
+
+WORLD_TEST(every_flaw_is_told_at_once_and_nothing_changes)
+{
+        struct http_answer a = refused(http(w, "staff#k1", POST, "/v1/toys", "{\"name\":\"\",\"price\":{\"amount\":1,\"currency\":\"XXX\"},\"stock\":1001,\"colour\":1}"),
+                                       400, "invalid");
+        HAS(a.body, "\"pointer\":\"/name\"");
+        HAS(a.body, "\"pointer\":\"/price/currency\"");
+        HAS(a.body, "\"pointer\":\"/stock\"");
+        HAS(a.body, "\"pointer\":\"/colour\"");
+        HAS(a.body, "\"type\":\"/docs#invalid\"");
+        HAS(a.body, "\"title\":\"Bad Request\"");
+        HAS(a.body, "\"instance\":\"/v1/toys\"");
+        refused(http(w, "staff#k2", POST, "/v1/toys", "{\"name\":"), 400, "invalid");
+        refused(http(w, "staff#k3", POST, "/v1/toys", "{}"), 400, "invalid");
+        a = refused(http(w, "staff#k4", POST, "/v1/toys", NULL), 400, "invalid");
+        HAS(a.body, "a JSON object is expected");
+        a = refused(http(w, "alice", PATCH, "/v1/toys/not-a-uuid/stock", "{\"delta\":5000}"), 400, "invalid");
+        HAS(a.body, "\"pointer\":\"id\"");
+        HAS(a.body, "\"pointer\":\"/delta\"");
+        a = refused(http(w, "alice", PATCH, "/v1/toys/00000000-0000-4000-8000-000000000000/stock", "{\"delta\":5,\"id\":\"00000000-0000-4000-8000-000000000001\"}"), 400, "invalid");
+        HAS(a.body, "\"pointer\":\"/id\"");
+        a = refused(http(w, "alice", PATCH, "/v1/toys/00000000-0000-4000-8000-000000000000/stock?delta=7", "{\"delta\":5}"), 400, "invalid");
+        HAS(a.body, "\"pointer\":\"delta\"");
+        a = refused(http(w, "", GET, "/v1/toys?limit=101&colour=red&take=9", NULL), 400, "invalid");
+        HAS(a.body, "\"pointer\":\"limit\"");
+        HAS(a.body, "\"pointer\":\"colour\"");
+        HAS(a.body, "\"pointer\":\"take\"");
+        CHECK_EQ(rows(w, "toyshop", "toy"), 0);
+}
+
+WORLD_TEST(refusals_of_the_service_pass_and_faults_of_ours_are_hidden)
+{
+        struct http_answer a = refused(http(w, "staff#k1", POST, "/v1/toys", "{\"name\":\"gun\",\"price\":{\"amount\":1,\"currency\":\"EUR\"},\"stock\":1}"), 409, "no_weapons");
+        HAS(a.body, "this shop sells no gun");
+        a = refused(http(w, "staff#k2", POST, "/v1/toys", "{\"name\":\"bug\",\"price\":{\"amount\":1,\"currency\":\"EUR\"},\"stock\":1}"), 500, "internal");
+        LACKS(a.body, "1234");
+        LACKS(a.body, "oops");
+        refused(http(w, "", GET, "/v1/toys/00000000-0000-4000-8000-000000000000", NULL), 404, "not_found");
+        a = refused(http(w, "admin", DELETE, "/v1/toys/00000000-0000-4000-8000-000000000000", NULL), 404, "no_such_toy");
+        a = refused(http(w, "", GET, "/v1/raw?x", NULL), 503, "away");
+        CHECK_STR(header_of(&a, "retry-after"), "1");
+        HAS(http(w, "", GET, "/v1/raw", NULL).body, "raw");
+}
+
+WORLD_TEST(paths_and_methods_answer_as_http_wants)
+{
+        struct http_answer a = refused(http(w, "", GET, "/v1/nothing", NULL), 404, "no_such_path");
+        a = refused(http(w, "", PUT, "/v1/toys", "{}"), 405, "method_not_allowed");
+        CHECK_STR(header_of(&a, "allow"), "GET, HEAD, POST, OPTIONS");
+        a = http(w, "", OPTIONS, "/v1/toys/1", NULL);
+        CHECK_EQ(a.status, 204);
+        CHECK_STR(header_of(&a, "allow"), "GET, HEAD, DELETE, OPTIONS");
+        CHECK_EQ(http(w, "", OPTIONS, "*", NULL).status, 204);
+        refused(http_message(w, "", "GET /v1/toys HTTP/1.1\r\nhost: x\r\naccept: text/html\r\n\r\n"), 406, "not_acceptable");
+        CHECK_EQ(http_message(w, "", "GET /v1/toys HTTP/1.1\r\nhost: x\r\naccept: text/html, application/*;q=0.5\r\n\r\n").status, 200);
+        a = refused(http_message(w, "staff", "POST /v1/toys HTTP/1.1\r\nhost: x\r\nidempotency-key: 1\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\n{}"), 415,
+                    "unsupported_media_type");
+        HAS(a.body, "\"pointer\":\"Content-Type\"");
+        refused(http_message(w, "staff", "POST /v1/toys HTTP/1.1\r\nhost: x\r\nidempotency-key: 1\r\ncontent-type: application/json\r\n"
+                             "content-encoding: gzip\r\ncontent-length: 2\r\n\r\n{}"), 415, "unsupported_encoding");
+        refused(http_message(w, "staff", "POST /v1/toys HTTP/1.1\r\nhost: x\r\nidempotency-key: 1\r\ncontent-type: application/json; charset=utf-8\r\n"
+                             "content-length: 4001\r\n\r\n{}"), 413, "body_too_large");
+}
+
+WORLD_TEST(a_request_keeps_its_id_and_its_trace)
+{
+        struct http_answer a = http_message(w, "", "GET /healthz HTTP/1.1\r\nhost: x\r\nx-request-id: abc-1\r\n"
+                                            "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n\r\n");
+        CHECK_STR(header_of(&a, "x-request-id"), "abc-1");
+        str parent = header_of(&a, "traceparent");
+        CHECK(str_starts(parent, STR("00-0af7651916cd43dd8448eb211c80319c-")) && str_ends(parent, STR("-01")));
+        LACKS(parent, "b7ad6b7169203331");
+        a = http_message(w, "", "GET /healthz HTTP/1.1\r\nhost: x\r\nx-request-id: a b\"c\r\n\r\n");
+        CHECK_EQ(header_of(&a, "x-request-id").n, 32);
+        CHECK(!header_of(&a, "traceparent").p);
+}
+
+WORLD_TEST(a_repeat_with_the_same_key_gets_the_first_answer)
+{
+        struct http_answer first = http(w, "staff#k1", POST, "/v1/toys", DUCK), again = http(w, "staff#k1", POST, "/v1/toys", DUCK);
+        CHECK_EQ(first.status, 201);
+        CHECK_EQ(again.status, 201);
+        CHECK(str_eq(first.body, again.body));
+        CHECK(str_eq(header_of(&first, "location"), header_of(&again, "location")));
+        CHECK(!header_of(&first, "idempotency-replayed").p);
+        CHECK_STR(header_of(&again, "idempotency-replayed"), "true");
+        CHECK_EQ(rows(w, "toyshop", "toy"), 1);
+        CHECK_EQ(events(w, "toyshop", "toy.made"), 1);
+        struct http_answer a = refused(http(w, "staff#k1", POST, "/v1/toys", "{}"), 422, "idempotency_key_reused");
+        HAS(a.body, "\"pointer\":\"Idempotency-Key\"");
+        CHECK_EQ(http(w, "staff2#k1", POST, "/v1/toys", DUCK).status, 201);
+        CHECK_EQ(rows(w, "toyshop", "toy"), 2);
+}
+
+WORLD_TEST(a_key_must_be_there_and_be_one)
+{
+        refused(http(w, "staff", POST, "/v1/toys", DUCK), 400, "idempotency_key_missing");
+        refused(http_message(w, "staff", "POST /v1/keyed HTTP/1.1\r\nhost: x\r\nidempotency-key: a b\r\n\r\n"), 400, "idempotency_key_invalid");
+        refused(http_message(w, "staff", "POST /v1/keyed HTTP/1.1\r\nhost: x\r\nidempotency-key: a\r\nidempotency-key: b\r\n\r\n"), 400, "idempotency_key_invalid");
+        struct http_answer bare = http_message(w, "al", "POST /v1/keyed HTTP/1.1\r\nhost: x\r\nidempotency-key: abc\r\n\r\n"),
+                           quoted = http_message(w, "al", "POST /v1/keyed HTTP/1.1\r\nhost: x\r\nidempotency-key: \"abc\"\r\n\r\n");
+        CHECK_EQ(bare.status, 200);
+        CHECK(str_eq(bare.body, quoted.body));
+}
+
+WORLD_TEST(a_refusal_is_not_kept_for_its_key)
+{
+        refused(http(w, "staff#k1", POST, "/v1/toys", "{\"name\":\"gun\",\"price\":{\"amount\":1,\"currency\":\"EUR\"},\"stock\":1}"), 409, "no_weapons");
+        CHECK_EQ(rows(w, "toyshop", "souk_idempotency"), 0);
+        CHECK_EQ(http(w, "staff#k1", POST, "/v1/toys", DUCK).status, 201);
+        CHECK_EQ(execute(w, "toyshop", "update souk_idempotency set at = at - interval '25 hours'"), 1);
+}
+
+struct twin { struct world *w; struct http_answer a; };
+static int send_one(struct ctx *c, void *arg)
+{
+        (void)c;
+        struct twin *t = arg;
+        t->a = http(t->w, "staff#same", POST, "/v1/toys", DUCK);
+        return 0;
+}
+
+static int send_ten(struct ctx *c, void *arg)
+{
+        WORLD(w, c, &toyshop_service);
+        struct twin t[10];
+        int *counts = arg;
+        GROUP(g, c);
+        for (size_t i = 0; i < COUNT(t); i++) {
+                t[i] = (struct twin){ .w = w };
+                TRY(group_go(g, send_one, &t[i]));
+        }
+        TRY(group_wait(g));
+        for (size_t i = 0; i < COUNT(t); i++) counts[t[i].a.status == 201 ? 0 : t[i].a.status == 409 ? 1 : 2]++;
+        counts[3] = (int)rows(w, "toyshop", "toy");
+        return 0;
+}
+
+TEST(of_ten_at_once_with_one_key_one_has_the_effect)
+{
+        int counts[4] = { 0 };          /* 201, 409, others, rows */
+        CHECK_OK(run_main(send_ten, counts));
+        CHECK(counts[0] >= 1);
+        CHECK_EQ(counts[0] + counts[1], 10);
+        CHECK_EQ(counts[3], 1);
+}
+
+/* Walks the whole list by its cursors. returns how many came, in order */
+static int walk(struct world *w, const char *sort, char names[1000])
+{
+        char path[3000];
+        int n = 0;
+        snprintf(path, sizeof path, "/v1/toys?limit=2&sort=%s", sort);
+        names[0] = 0;
+        for (int page = 0; page < 20; page++) {
+                struct http_answer a = http(w, "", GET, path, NULL);
+                CHECK_EQ(a.status, 200);
+                str next = json_member(a.body, "next"), item;
+                for (struct json_walk l = json_open(json_member(a.body, "items")); json_next_element(&l, &item); n++)
+                        strncat(names, json_member(item, "name").p + 1, 1);
+                if (!next.p) return n;
+                snprintf(path, sizeof path, "/v1/toys?limit=2&sort=%s&cursor=%.*s", sort, (int)next.n - 2, next.p + 1);
+        }
+        return -1;
+}
+
+WORLD_TEST(a_list_is_walked_by_cursors_in_every_order)
+{
+        static const char *const toys[][2] = { { "d", "3" }, { "a", "3" }, { "c", "1" }, { "e", "3" }, { "b", "2" } };
+        char body[200], who[20], names[1000];
+        for (size_t i = 0; i < COUNT(toys); i++) {
+                snprintf(body, sizeof body, "{\"name\":\"%s\",\"price\":{\"amount\":%s,\"currency\":\"EUR\"},\"stock\":1}", toys[i][0], toys[i][1]);
+                snprintf(who, sizeof who, "staff#%zu", i);
+                made(w, who, body);
+        }
+        CHECK_EQ(walk(w, "name", names), 5);
+        CHECK_STR(str_of(names), "abcde");
+        CHECK_EQ(walk(w, "price", names), 5);
+        CHECK_STR(str_of(names), "cbdae");
+        CHECK_EQ(walk(w, "-made_at", names), 5);
+        CHECK_STR(str_of(names), "becad");
+}
+
+WORLD_TEST(a_cursor_that_was_tampered_with_or_taken_elsewhere_is_refused)
+{
+        char path[3000];
+        made(w, "staff#1", DUCK);
+        made(w, "staff#2", DUCK);
+        struct http_answer a = http(w, "", GET, "/v1/toys?limit=1&sort=name", NULL);
+        str next = json_member(a.body, "next");
+        CHECK(next.n > 40);
+        for (size_t at = 1; at < next.n - 2; at += 5) {
+                char copy[2000];
+                snprintf(copy, sizeof copy, "%.*s", (int)next.n - 2, next.p + 1);
+                copy[at - 1] = copy[at - 1] == 'A' ? 'B' : 'A';
+                snprintf(path, sizeof path, "/v1/toys?sort=name&cursor=%s", copy);
+                HAS(refused(http(w, "", GET, path, NULL), 400, "invalid").body, "\"pointer\":\"cursor\"");
+        }
+        snprintf(path, sizeof path, "/v1/toys?sort=price&cursor=%.*s", (int)next.n - 2, next.p + 1);
+        HAS(refused(http(w, "", GET, path, NULL), 400, "invalid").body, "\"pointer\":\"cursor\"");
+        HAS(refused(http(w, "", GET, "/v1/toys?sort=colour", NULL), 400, "invalid").body, "must be one of name, price, -made_at");
+        refused(http(w, "", GET, "/v1/toys?cursor=", NULL), 400, "invalid");
+}
+
+WORLD_TEST(events_reach_their_consumer_and_jobs_run)
+{
+        str at = made(w, "staff#1", DUCK);
+        settle(w);
+        HAS(http(w, "", GET, at.p, NULL).body, "\"stock\":6");
+        CHECK_EQ(events(w, "toyshop", "toy.made"), 1);
+        run_job(w, "toyshop", "tick");
+        CHECK_EQ(number(w, "toyshop", "select stock from toy"), 0);
+}
+
+WORLD_TEST(an_operation_is_called_the_same_over_the_wire)
+{
+        struct toy_draft draft = { .name = STR("kite"), .price = { 5, "EUR" }, .stock = 1 };
+        struct toy toy, again;
+        call_through_wire(true);
+        CHECK_OK(call_(as(w, "staff"), &toy_make_op, &draft, &toy));
+        CHECK_OK(call_(as(w, "alice"), &toy_get_op, &(struct toy_ref){ toy.id }, &again));
+        call_through_wire(false);
+        CHECK_STR(again.name, "kite");
+        CHECK(again.name.p != draft.name.p);
+        CHECK_FAILS(w, NOT_FOUND, "not_found", call_(as(w, "alice"), &toy_get_op, &(struct toy_ref){ who_id("x") }, &again));
+}
+
+WORLD_TEST(the_pages_are_made_of_the_tables)
+{
+        made(w, "staff#1", DUCK);
+        struct http_answer a = http(w, "", GET, "/openapi.json", NULL);
+        HAS(a.body, "\"openapi\": \"3.1.0\"");
+        HAS(a.body, "\"/v1/toys/{id}/stock\"");
+        HAS(a.body, "\"operationId\": \"toy_make\"");
+        HAS(a.body, "`no_weapons`: Weapons are not sold.");
+        LACKS(a.body, "after_text");
+        CHECK_OK(json_validate(as(w, ""), a.body));
+        a = http(w, "", GET, "/docs", NULL);
+        HAS(a.body, "id=\"no_weapons\"");
+        HAS(a.body, "id=\"m-toy\"");
+        LACKS(a.body, "<script");
+        HAS(http(w, "", GET, "/", NULL).body, "<a href=\"/docs#toyshop\">");
+        HAS(http(w, "", GET, "/readyz", NULL).body, "\"ready\":true");
+        a = http(w, "", GET, "/metrics", NULL);
+        HAS(a.body, "souk_http_requests_total{method=\"POST\",route=\"/v1/toys\",status=\"201\"}");
+        HAS(a.body, "souk_db_statements_total{service=\"toyshop\",result=\"ok\"}");
+        refused(http(w, "alice", GET, "/debug/fibers", NULL), 403, "forbidden");
+        a = http(w, "admin", GET, "/debug/fibers", NULL);
+        CHECK_OK(json_validate(as(w, ""), a.body));
+        HAS(a.body, "\"fibers\":[{");
+}
+
+/* ---- tokens ------------------------------------------------------------------------------------------------------------------- */
+
+static str token_for(struct world *w, const char *scope, unsigned roles, int seconds)
+{
+        struct ctx *c = as(w, "");
+        str token;
+        when now = clock_now();
+        struct claims m = { .iss = STR("https://souk.test"), .aud = STR("souk"), .client_id = STR("t"), .jti = STR("1"), .scope = str_of(scope), .sub = who_id("alice"),
+                            .roles = roles, .iat = now, .exp = { now.us + seconds * 1000000LL } };
+        CHECK_OK(jwt_sign(c, shop_here->key, &m, &token));
+        return token;
+}
+
+static struct http_answer with_token(struct world *w, const char *line, str token)
+{
+        struct ctx *c = as(w, "");
+        return http_message(w, NULL, arena_z(c->arena, arena_printf(c->arena, "%s HTTP/1.1\r\nhost: x\r\nidempotency-key: k\r\nauthorization: Bearer " STR_FMT "\r\n\r\n", line,
+                                                                    STR_ARG(token))));
+}
+
+WORLD_TEST(a_token_is_checked_once_and_remembered_until_it_expires)
+{
+        keys_of(w, &toy_keys_op);
+        str token = token_for(w, "toys:read", ROLE_CUSTOMER, 900);
+        CHECK_EQ(with_token(w, "POST /v1/keyed", token).status, 200);
+        CHECK_EQ(with_token(w, "POST /v1/keyed", token).status, 200);
+        CHECK_EQ(shop_here->asked, 1);
+        struct http_answer a = refused(with_token(w, "DELETE /v1/toys/00000000-0000-4000-8000-000000000000", token), 403, "forbidden");
+        a = refused(with_token(w, "POST /v1/toys", token_for(w, "toys:read", ROLE_STAFF, 900)), 403, "insufficient_scope");
+        CHECK_STR(header_of(&a, "www-authenticate"), "Bearer realm=\"souk\", error=\"insufficient_scope\", scope=\"toys:write\"");
+        clock_fake((when){ clock_now().us + 901000000 });
+        a = with_token(w, "POST /v1/keyed", token);
+        clock_real();
+        refused(a, 401, "invalid_token");
+        CHECK_STR(header_of(&a, "www-authenticate"), "Bearer realm=\"souk\", error=\"invalid_token\"");
+}
+
+WORLD_TEST(a_token_of_nobody_known_is_refused_and_keys_are_not_asked_for_each)
+{
+        struct jwk *stranger, *ours;
+        keys_of(w, &toy_keys_op);
+        CHECK_EQ(with_token(w, "POST /v1/keyed", token_for(w, "", ROLE_CUSTOMER, 900)).status, 200);
+        CHECK_OK(jwk_make_es256(&stranger));
+        ours = shop_here->key;
+        shop_here->key = stranger;
+        str forged = token_for(w, "", ROLE_ADMIN, 900);
+        shop_here->key = ours;
+        for (int i = 0; i < 5; i++) refused(with_token(w, "POST /v1/keyed", forged), 401, "invalid_token");
+        CHECK_EQ(shop_here->asked, 1);
+        refused(with_token(w, "GET /v1/toys", forged), 401, "invalid_token");
+        refused(with_token(w, "POST /v1/keyed", STR("abc")), 401, "invalid_token");
+        refused(http_message(w, NULL, "POST /v1/keyed HTTP/1.1\r\nhost: x\r\nauthorization: Basic YTpi\r\n\r\n"), 401, "invalid_token");
+        refused(http_message(w, NULL, "POST /v1/keyed HTTP/1.1\r\nhost: x\r\n\r\n"), 401, "missing_token");
+        jwk_free(&stranger);
+}
+
+WORLD_TEST(without_keys_tokens_are_answered_with_503_and_the_public_is_served)
+{
+        keys_of(w, &toy_keys_op);
+        shop_here->hide = true;
+        str token = token_for(w, "", ROLE_CUSTOMER, 900);
+        struct http_answer a = refused(with_token(w, "POST /v1/keyed", token), 503, "no_keys");
+        CHECK(header_of(&a, "retry-after").p != NULL);
+        CHECK_EQ(http_message(w, NULL, "GET /v1/toys HTTP/1.1\r\nhost: x\r\n\r\n").status, 200);
+}
+
+TEST_MAIN
