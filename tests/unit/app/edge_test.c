@@ -70,7 +70,7 @@ WORLD_TEST(who_may_is_asked_before_anything_else)
 
 WORLD_TEST(every_flaw_is_told_at_once_and_nothing_changes)
 {
-        struct http_answer a = refused(http(w, "staff#k1", POST, "/v1/toys", "{\"name\":\"\",\"price\":{\"amount\":1,\"currency\":\"XXX\"},\"stock\":1001,\"colour\":1}"),
+        struct http_answer a = refused(http(w, "staff#k1", POST, "/v1/toys", "{\"name\":\"\",\"price\":{\"amount\":1,\"currency\":\"XYZ\"},\"stock\":1001,\"colour\":1}"),
                                        400, "invalid");
         HAS(a.body, "\"pointer\":\"/name\"");
         HAS(a.body, "\"pointer\":\"/price/currency\"");
@@ -86,7 +86,8 @@ WORLD_TEST(every_flaw_is_told_at_once_and_nothing_changes)
         a = refused(http(w, "alice", PATCH, "/v1/toys/not-a-uuid/stock", "{\"delta\":5000}"), 400, "invalid");
         HAS(a.body, "\"pointer\":\"id\"");
         HAS(a.body, "\"pointer\":\"/delta\"");
-        a = refused(http(w, "alice", PATCH, "/v1/toys/00000000-0000-4000-8000-000000000000/stock", "{\"delta\":5,\"id\":\"00000000-0000-4000-8000-000000000001\"}"), 400, "invalid");
+        a = refused(http(w, "alice", PATCH, "/v1/toys/00000000-0000-4000-8000-000000000000/stock",
+                         "{\"delta\":5,\"id\":\"00000000-0000-4000-8000-000000000001\"}"), 400, "invalid");
         HAS(a.body, "\"pointer\":\"/id\"");
         a = refused(http(w, "alice", PATCH, "/v1/toys/00000000-0000-4000-8000-000000000000/stock?delta=7", "{\"delta\":5}"), 400, "invalid");
         HAS(a.body, "\"pointer\":\"delta\"");
@@ -326,7 +327,7 @@ static str token_for(struct world *w, const char *scope, unsigned roles, int sec
         struct ctx *c = as(w, "");
         str token;
         when now = clock_now();
-        struct claims m = { .iss = STR("https://souk.test"), .aud = STR("souk"), .client_id = STR("t"), .jti = STR("1"), .scope = str_of(scope), .sub = who_id("alice"),
+        struct claims m = { .iss = STR("https://souk.local"), .aud = STR("souk"), .client_id = STR("t"), .jti = STR("1"), .scope = str_of(scope), .sub = who_id("alice"),
                             .roles = roles, .iat = now, .exp = { now.us + seconds * 1000000LL } };
         CHECK_OK(jwt_sign(c, shop_here->key, &m, &token));
         return token;

@@ -111,7 +111,7 @@ TEST(a_wrong_row_is_told_before_anything_is_served)
         refused(&(struct route)POST("/x", thing, .who = ANYONE, .keyed = true), "a key belongs to somebody");
         refused(&(struct route)POST("/x", thing, .who = USER, .keyed = true, .idempotent = true), "not both");
         refused(&(struct route)GET("x", thing, .who = ANYONE), "not a route");
-        refused(&(struct route){ .method = GET, .path = "/x", .who = ANYONE }, "an operation or a raw handler");
+        refused(&(struct route){ .method = GET, .path = "/x", .who = ANYONE }, "has neither an operation nor a raw handler");
 }
 
 TEST(two_rows_of_one_path_and_method_are_refused)

@@ -26,7 +26,7 @@ MESSAGE(toy_filter, "which toys", F(toy_filter, 1, q, .optional = true), PAGE_FI
 MESSAGE(toy_page, "some toys", F_LIST(toy_page, 1, items, toy), F(toy_page, 2, next, .optional = true, .max = 2000));
 
 #define QUERY_(id_, sql_, In, out_, rows_, ...) static const struct query id_ = { .name = #id_, .sql = sql_, .in = &In##_type, .out = out_, .rows = rows_, \
-        .params = (const char *const[]){ __VA_ARGS__, NULL }, .plan = &(struct query_plan){ 0 } }
+        .params = (const char *const[]){ __VA_ARGS__, NULL }, .plan = &(struct query_plan){ NULL } }
 #define TOY_COLUMNS "id, name, price_minor, price_cur, stock, made_at"
 QUERY_(toy_insert, "insert into toy (id, name, price_minor, price_cur, stock, made_at) values ($1, $2, $3, $4, $5, $6)", toy, NULL, ROWS_NONE,
        "id", "name", "price.minor", "price.cur", "stock", "made_at");
