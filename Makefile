@@ -23,7 +23,7 @@ check: ## the quick part of it (under 3 minutes); ARGS="--only unit" for one sta
 	@tools/setup test && tools/test check $(ARGS)
 
 bench: ## measure; writes bench/RESULTS.md's figures with the commands that made them
-	@tools/setup test && tools/build && exec bench/run $(ARGS)
+	@tools/setup bench && tools/build && exec bench/run $(ARGS)
 
 fmt: ## put whitespace right everywhere, and clang-format the C lines changed since HEAD
 	@tools/setup test && tools/lint --fix && git clang-format -q -f --binary clang-format --extensions c HEAD
