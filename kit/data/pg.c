@@ -71,7 +71,7 @@ void pg_close(struct pg **p)
                 conn_close(CONTAINER(e, struct conn, link));
         pg_bury(pg);
         settle(pg, DRAIN_MS + CLOSE_MS, has_handles);
-        assert(!has_handles(pg));
+        if (has_handles(pg)) return;    /* a request to cancel hangs in connect() and will look at pg: then it is left */
         buf_done(&pg->scratch);
         free(pg->url);
         free(pg->name);

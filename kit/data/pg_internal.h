@@ -138,7 +138,9 @@ void  conn_cancel(struct conn *k);
 
 /* ---- pg_shared.c, pg_pool.c --------------------------------------------------------------------------------------- */
 
-int   pg_up(struct ctx *c, struct pg *pg);              /* waits for the first attempt to connect. 0, -UNAVAILABLE, ... */
+int   pg_in_time(struct ctx *c);                        /* 0, -DEADLINE_EXCEEDED, -CANCELLED. Waits not. */
+/* There is a connection, and c has time left. Waits for the first attempt to connect. returns 0, -UNAVAILABLE, -DEADLINE_EXCEEDED, -CANCELLED */
+int   pg_up(struct ctx *c, struct pg *pg);
 /* The shared connection, with a slot taken. Waits. */
 int   pg_share(struct ctx *c, struct pg *pg, struct conn **out);
 void  pg_lost(struct conn *k);                          /* told by conn_lose                                    */

@@ -99,7 +99,7 @@ static int settings_make(struct ctx *c, struct pg *pg, enum conn_kind kind, PQco
                 if (o->val) *setting(s, o->keyword) = o->val;
         setting_default(s, "application_name", pg->name);
         *setting(s, "client_encoding") = "UTF8";
-        setting_default(s, "tcp_user_timeout", "10000");
+        setting_default(s, "tcp_user_timeout", "5000");
         setting_default(s, "keepalives_idle", "30");
         setting_default(s, "gssencmode", "disable");
         const char **options = setting(s, "options");

@@ -100,8 +100,17 @@ static int down(struct ctx *c, const struct pg *pg)
         return fail_down(c, (int)MAX(left_us / 1000, 1), pg->closing ? "it is being closed" : pg->why);
 }
 
+/* What has no time left is not sent: then it certainly did not happen. */
+int pg_in_time(struct ctx *c)
+{
+        if (fiber_is_cancelled()) return fail(c, CANCELLED, "cancelled", "cancelled before the database was asked");
+        if (ctx_is_late(c)) return fail(c, DEADLINE_EXCEEDED, "deadline_exceeded", "the deadline passed before the database was asked");
+        return 0;
+}
+
 int pg_up(struct ctx *c, struct pg *pg)
 {
+        TRY(pg_in_time(c));
         while (pg->state != PG_UP || pg->closing) {
                 if (pg->closing) return down(c, pg);
                 if (pg->state == PG_NEW) pg->state = PG_TRYING;

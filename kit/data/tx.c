@@ -82,7 +82,8 @@ int db_later(struct db *tx, const struct query *q, const void *in)
 
 static int packet_open(struct db *tx, struct job **j)
 {
-        if (!tx->conn) TRY(pg_borrow(tx->c, tx->pg, &tx->conn));
+        if (tx->conn) TRY(pg_in_time(tx->c));
+        else TRY(pg_borrow(tx->c, tx->pg, &tx->conn));
         *j = db_job(tx->c);
         return *j ? 0 : -RESOURCE_EXHAUSTED;
 }

@@ -144,6 +144,31 @@ PG_TEST(a_commit_behind_a_lock_ends_with_its_deadline)
         OK(c, blocked_commit(c));
 }
 
+static int late_commit(struct ctx *c, int64_t *in_flight)
+{
+        static const struct number seven = { 7 };
+        TX(tx, c);
+        TRY(db_run(tx, &add_row, &seven, NULL));
+        c->deadline_us = clock_us() - 1;
+        int code = tx_commit(tx);
+        *in_flight = (int64_t)db_stats().round_trips;
+        return code;
+}
+
+PG_TEST(what_has_no_time_left_is_not_sent)
+{
+        table(c);
+        struct ctx late = other(c, 1000);
+        int64_t before = (int64_t)db_stats().round_trips, after;
+        CHECK_EQ(late_commit(&late, &after), -DEADLINE_EXCEEDED);
+        CHECK_EQ(after - before, 1);
+        struct number n;
+        CHECK_EQ(db_run(db(&late), &backend, NULL, &n), -DEADLINE_EXCEEDED);
+        CHECK_EQ((int64_t)db_stats().round_trips - before, 1);
+        CHECK_EQ(db_count(db(c), "select count(*) from rows_of_numbers"), 2);
+        arena_free(late.arena);
+}
+
 /* ---- the pool ------------------------------------------------------------------------------------------------------------ */
 
 struct turn { int *order, *n, me; };
