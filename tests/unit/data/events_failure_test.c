@@ -159,4 +159,36 @@ IN_WORLD(a_line_that_cannot_be_read_is_parked_at_once)
         CHECK(str_starts(parked.v[0].error, STR("INVALID_ARGUMENT")));
 }
 
+IN_WORLD(a_batch_too_large_for_its_function_is_made_smaller)
+{
+        struct subscription s = subscription();
+
+        fn.at_most = 9;
+        CHECK_OK(make_notes(&w.a, &noted, 1, 150, 5));
+        start(c, &s);
+        CHECK_OK(settle(c, 20000));
+        CHECK_EQ(effects(), 150);
+        CHECK_EQ(distinct_effects(), 150);
+        CHECK_EQ(out_of_order(), 0);
+        CHECK_EQ(parked_rows(), 0);
+}
+
+IN_WORLD(a_flood_of_failures_is_not_parked_but_waited_out)
+{
+        struct subscription s = subscription();
+
+        CHECK_OK(db_exec(db(&w.b), "insert into souk_parked (consumer, source, topic, key, payload, error, attempts)"
+                                   " select 'b.effects', 'events_a', 'note.made', 'k' || i, '{}', 'x', 9 from generate_series(1, 10000) i"));
+        fn.poison = 3;
+        CHECK_OK(make_notes(&w.a, &noted, 1, 10, 10));
+        start(c, &s);
+        CHECK_EQ(settle(c, 300), -DEADLINE_EXCEEDED);
+        CHECK_EQ(parked_rows(), 10000);
+        CHECK_EQ(effects(), 2);                                 /* nothing after it either */
+        fn.poison = 0;
+        CHECK_OK(settle(c, 20000));
+        CHECK_EQ(effects(), 10);
+        CHECK_EQ(parked_rows(), 10000);
+}
+
 TEST_MAIN

@@ -4,6 +4,7 @@
  * events_test.c - outbox.h on a real PostgreSQL: what is committed is applied once, in order, by whoever and however many at once. */
 #define DATABASES "events_test"
 #include "events_world.h"
+#include "pool.h"
 
 /* ---- the straight way ---------------------------------------------------------------------------------------------- */
 IN_WORLD(events_are_applied_once_and_in_order)
@@ -200,6 +201,76 @@ IN_WORLD(a_second_process_with_the_same_consumer_repeats_nothing)
         CHECK_EQ(effects(), 220);
         CHECK_EQ(distinct_effects(), 220);
         CHECK_EQ(out_of_order(), 0);
+}
+
+static void count_queued(const struct consumer_stats *k, void *arg)     { *(size_t *)arg += k->queued; }
+
+IN_WORLD(a_relay_waits_for_a_slow_consumer)
+{
+        struct subscription s = subscription();
+        size_t queued = 0;
+
+        fn.gate_shut = true;
+        for (int n = 1; n <= 400; n++)                          /* a row each */
+                CHECK_OK(make_notes(&w.a, &noted, n, 1, 5));
+        start(c, &s);
+        CHECK_EQ(settle(c, 300), -DEADLINE_EXCEEDED);
+        bus_each(w.bus, count_queued, &queued);
+        CHECK_EQ(queued, 256);
+        fn.gate_shut = false;
+        event_flag_signal(&fn.gate);
+        CHECK_OK(settle(c, 20000));
+        CHECK_EQ(effects(), 400);
+        CHECK_EQ(distinct_effects(), 400);
+        CHECK_EQ(out_of_order(), 0);
+}
+
+IN_WORLD(a_long_stretch_of_no_interest_moves_the_position_too)
+{
+        struct subscription s = subscription();
+
+        CHECK_OK(db_exec(db(&w.a), "insert into souk_outbox (id, payload) select i, '{\"topic\":\"note.struck\"}' from generate_series(0, 1100) i"));
+        start(c, &s);
+        CHECK_OK(settle(c, 20000));
+        bus_stop(c, w.bus);
+        bus_close(&w.bus);
+        CHECK_EQ(fn.runs, 0);
+        CHECK(db_count(db(&w.b), "select id from souk_position where consumer = 'b.effects'") >= 999);
+        CHECK_OK(make_notes(&w.a, &noted, 1, 1, 1));
+        start(c, &s);
+        CHECK_OK(settle(c, 20000));
+        CHECK_EQ(effects(), 1);
+}
+
+static int wake_often(void *arg)
+{
+        for (int i = 0; i < 1000; i++) {
+                bus_wake("events_a");
+                bus_wake("no such source");
+        }
+        return *(int *)arg;
+}
+
+static int wake_from_pool(struct ctx *c, void *arg)     { return pool_run(c, wake_often, arg); }
+
+IN_WORLD(a_wake_may_come_from_any_thread)
+{
+        struct subscription s = subscription();
+        int zero = 0;
+
+        start(c, &s);
+        {
+                GROUP(g, c);
+                CHECK_OK(group_go(g, wake_from_pool, &zero));
+                CHECK_OK(group_go(g, wake_from_pool, &zero));
+                for (int n = 1; n <= 50; n++)
+                        CHECK_OK(make_notes(&w.a, &noted, n, 1, 1));
+                CHECK_OK(group_wait(g));
+        }
+        CHECK_OK(settle(c, 20000));
+        CHECK_EQ(effects(), 50);
+        bus_stop(c, w.bus);
+        CHECK_OK(pool_run(c, wake_often, &zero));               /* harmless after the end, too */
 }
 
 /* ---- the rest -------------------------------------------------------------------------------------------------------- */

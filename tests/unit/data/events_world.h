@@ -39,6 +39,7 @@ static struct {
         int  poison;                            /* fails at this n while set                              */
         int  refuse;                            /* gives this n a negative verdict                        */
         int  lies;                              /* commits, then says that the database went away, so many times */
+        size_t at_most;                         /* more events than this in a run are too many for it     */
         int  dies;                              /* its backend is terminated before the commit, so many times    */
         bool no_transaction, follows;
         bool gate_shut;
@@ -73,6 +74,8 @@ static int consume(struct ctx *c, struct batch *b)
                         fn.seen[fn.n_seen++] = ((const struct note *)v->in)->n;
                 return 0;
         }
+        if (fn.at_most && b->n > fn.at_most)
+                return fail(c, RESOURCE_EXHAUSTED, "memory", "%zu events are too many", b->n);
         TX(tx, c);
         EACH_CALL(v, b) {
                 const struct note *in = v->in;
