@@ -116,10 +116,10 @@ int emit(struct db *tx, const struct event *e, const void *msg)
         TRY(db_fail(tx, 0));
         struct outbox_pack *p = pack_of(tx);
         if (!p)
-                return db_fail(tx, fail(c, RESOURCE_EXHAUSTED, "outbox_full", "no memory for events"));
+                return db_fail(tx, fail(c, RESOURCE_EXHAUSTED, "out_of_memory", "no memory for events"));
         line_write(&p->b, c, e, msg);
         if (buf_error(&p->b) < 0)
-                return db_fail(tx, fail(c, RESOURCE_EXHAUSTED, "outbox_full", "over %d MiB of events in one transaction", PACK_BYTES >> 20));
+                return db_fail(tx, fail(c, RESOURCE_EXHAUSTED, "too_much", "over %d MiB of events in one transaction", PACK_BYTES >> 20));
         if (p->b.n - (p->rows ? p->ends[p->rows - 1] : 0) >= ROW_BYTES)
                 p->ends[p->rows++] = p->b.n;
         return 0;

@@ -27,7 +27,7 @@
 struct event { const char *topic; const struct type *of; const char *key_field; const char *doc; };   /* "order.confirmed", &order_type, "id" */
 
 /* Adds to the transaction's events; written at commit. Encodes now: msg may go.
- *   returns  0, or the transaction's sticky error; -RESOURCE_EXHAUSTED over 16 MiB of events in one transaction (slug "outbox_full") */
+ *   returns  0, or the transaction's sticky error; -RESOURCE_EXHAUSTED over 16 MiB of events in one transaction (slug "too_much") */
 int  emit(struct db *tx, const struct event *e, const void *msg) MUST_USE;
 
 int  outbox_check(struct ctx *c);                       /* holds kit's own statements against c's database (db_check). Waits. */
