@@ -19,8 +19,7 @@ static void flush_later(void *arg)
 {
         struct worker *w = arg;
         w->flusher = fiber_self();
-        struct ctx c = { .op = "access log" };
-        (void)fiber_sleep(&c, FLUSH_MS);
+        (void)fiber_sleep(NULL, FLUSH_MS);
         w->flusher = NULL;
         access_flush(w);
 }
