@@ -188,8 +188,9 @@ static int everybody_is_up(struct ctx *c, struct app *a)
                 int r = chan_recv(c, a->up, &one);
                 if (r < 0) return r == -OUT_OF_RANGE ? -CANCELLED : r;
         }
+        if (a->options->ready) TRY(a->options->ready(c, a->port, a->options->arg));
         a->ready = true;
-        return a->options->ready ? a->options->ready(c, a->port, a->options->arg) : 0;
+        return 0;
 }
 
 static int start_worker(struct ctx *c, void *arg)

@@ -30,7 +30,8 @@ extern const struct setting app_settings[];             /* port, address, worker
 int  app_run(const struct app_options *o);
 void app_stop(void);                                    /* as SIGTERM would; any thread                             */
 
-/* The pages every program has: GET /healthz /readyz /metrics /debug/fibers (admins) /openapi.json /docs / ; module pages.c */
+/* The pages every program has: GET /healthz /readyz /metrics /debug/fibers (admins) /openapi.json /docs / ; added to the services by app_run(). pages.c */
+extern const struct service pages_service;
 void openapi_write(struct buf *out, const struct service *const *services);     /* OpenAPI 3.1, pretty, stable order */
 void errors_docs(struct buf *out, const struct service *const *services);       /* docs/ERRORS.md                   */
 void config_docs(struct buf *out, const struct config *k);                      /* docs/CONFIGURATION.md            */

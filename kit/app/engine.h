@@ -201,7 +201,6 @@ void stats_endpoint(struct endpoint *e);                /* makes its series     
 void stats_gauges(struct worker *w);                    /* sets this worker's gauges; at a scrape */
 
 /* pages.c */
-extern const struct service pages_service;
 /* Runs fn on the loop of every worker, outside fibers, and waits for all. Waits. */
 int  each_worker(struct ctx *c, void (*fn)(struct worker *w, void *arg), void *arg);
 

@@ -14,7 +14,7 @@
 enum { MAC_BYTES = 16, ID_BYTES = 16, LIMIT = 20, CURSOR_MAX = 2000 };
 enum position { BY_ID, BY_INT, BY_TEXT };
 
-struct members { PAGE_MEMBERS; };       /* what stands at limit_at in every filter */
+struct members { PAGE_MEMBERS; };       /* what stands at members_at in every filter */
 
 static uint8_t key[32];                 /* set once at start, before any request */
 
@@ -109,7 +109,7 @@ static int no_such_sort(struct ctx *c, const struct paging *p)
 
 int page_query(struct ctx *c, const struct paging *p, void *filter, void *items, str *next)
 {
-        struct members *m = (struct members *)((char *)filter + p->limit_at);
+        struct members *m = (struct members *)((char *)filter + p->members_at);
         struct any_list *list = items;
         const struct sort *s = sort_of(p, m->sort);
         size_t limit = m->limit > 0 ? (size_t)MIN(m->limit, 100) : LIMIT;

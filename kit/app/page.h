@@ -20,17 +20,18 @@
 #define PAGE_H
 #include "db.h"
 
-#define PAGE_MEMBERS  int32_t limit; str cursor, sort; int32_t take; int64_t after_int; str after_text; uid after_id
+/* The first has the strictest alignment, so they lie alike whatever stands before them. */
+#define PAGE_MEMBERS  str cursor, sort; int32_t limit, take; int64_t after_int; str after_text; uid after_id
 #define PAGE_FIELDS(T, tag) \
-        F(T, (tag),     limit,  .optional = true, .min = 1, .max = 100, .doc = "how many at most; 20 unless said"), \
-        F(T, (tag) + 1, cursor, .optional = true, .max = 2000, .doc = "the `next` of the page before"), \
-        F(T, (tag) + 2, sort,   .optional = true, .max = 40, .doc = "the order"), \
+        F(T, (tag),     cursor, .optional = true, .max = 300, .doc = "the `next` of the page before"), \
+        F(T, (tag) + 1, sort,   .optional = true, .max = 40, .doc = "the order"), \
+        F(T, (tag) + 2, limit,  .optional = true, .min = 1, .max = 100, .doc = "how many at most; 20 unless said"), \
         F(T, (tag) + 3, take,   .internal = true, .optional = true), F(T, (tag) + 4, after_int, .internal = true, .optional = true), \
         F(T, (tag) + 5, after_text, .internal = true, .optional = true), F(T, (tag) + 6, after_id, .internal = true, .optional = true)
 
 struct sort   { const char *name; const struct query *query; const char *key; };        /* key: a member of the row: int64, money (its minor), when, str or id */
-struct paging { const struct type *filter, *row; const struct sort *sorts; size_t limit_at; };   /* sorts end with name NULL; limit_at: offset of PAGE_MEMBERS */
-#define PAGING(Filter, Row, ...) { &Filter##_type, &Row##_type, (const struct sort[]){ __VA_ARGS__, { 0 } }, offsetof(struct Filter, limit) }
+struct paging { const struct type *filter, *row; const struct sort *sorts; size_t members_at; };   /* sorts end with name NULL; members_at: offset of PAGE_MEMBERS */
+#define PAGING(Filter, Row, ...) { &Filter##_type, &Row##_type, (const struct sort[]){ __VA_ARGS__, { 0 } }, offsetof(struct Filter, cursor) }
 
 /* Waits. items: struct Row_list *; next: the cursor of the page after, p NULL on the last.
  *   returns  0, -INVALID_ARGUMENT naming `cursor` or `sort`, or what the statement returned */

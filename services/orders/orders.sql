@@ -59,8 +59,8 @@ select o.id, o.buyer, o.state, o.total_minor, o.total_cur, o.placed_at,
           from order_item i where i.order_id = o.id) as items,
        (select jsonb_agg(jsonb_build_object('state', case h.state when 0 then 'confirmed' when 1 then 'rejected' else 'expired' end,
                          'at', to_char(h.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'note', h.note) order by h.at, h.state desc)
-          from (select c.state, c.at, coalesce(c.note, '') as note from order_change c where c.order_id = o.id
-                union all select 0, o.placed_at, '') h) as history
+          from (select c.state, c.at, c.note from order_change c where c.order_id = o.id
+                union all select 0, o.placed_at, null) h) as history
   from orders o
  where o.id = :id and o.state = 0 and (:buyer::uuid is null or o.buyer = :buyer);
 

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * rows.h - rows of a file of products, as the catalogue wants them: JSON Lines or CSV in, one product's JSON out at a time.
+ *
+ * Fields are looked for by the names people use: sku, name or title, description, brand or supplier, category, price (in JSON a whole
+ * number is minor units and 19.99 or "19.99" is what it says; in CSV price is what it says and price_minor is minor units), currency,
+ * images, and attributes (an object, a list of {name, value}, or CSV columns called attributes.colour). A row with title and supplier but no
+ * sku is Icecat's. What no field is made of is left out. Private to cli/. */
+#ifndef ROWS_H
+#define ROWS_H
+#include "cli.h"
+
+struct rows;
+struct rows_options { const char *path; enum { ROWS_BY_NAME, ROWS_JSON, ROWS_CSV } format; str currency; };     /* currency: where a row names none */
+struct row { int64_t line; str sku, pointer, detail; }; /* pointer and detail: what is wrong with it    */
+
+/* The options are borrowed for the call.
+ * returns 0, -NOT_FOUND no such file, -INVALID_ARGUMENT neither format (or a CSV without a header) */
+int  rows_open(struct ctx *c, const struct rows_options *o, struct rows **out);
+void rows_close(struct rows **r);
+/* Appends the next row's product to out; what *row says lies in c's arena. Blocks for the file.
+ *   returns  1 a product, 0 the end, -INVALID_ARGUMENT a bad row (out unchanged; go on with the next), -RESOURCE_EXHAUSTED out is full */
+int  rows_next(struct ctx *c, struct rows *r, struct buf *out, struct row *row);
+int64_t rows_bytes_read(const struct rows *r);
+int64_t rows_bytes(const struct rows *r);               /* of the file; 0: not known                     */
+
+/* product.c: one row to the catalogue's JSON, appended to out. object: valid JSON, an object; csv: all its values are texts.
+ *   returns  0, -INVALID_ARGUMENT with row->pointer and detail (out unchanged), -RESOURCE_EXHAUSTED out is full */
+int  product_write(struct ctx *c, str object, bool csv, str currency, struct buf *out, struct row *row);
+#endif
