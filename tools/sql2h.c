@@ -5,8 +5,8 @@
  *
  *     sql2h SERVICE FILE.sql OUTDIR [MIGRATION.sql...]        writes OUTDIR/SERVICE_sql.h and OUTDIR/SERVICE_sql.c
  *
- * What the statements and their functions look like stands in db.h; how a file is read in sqlfile.h. Migrations are named 0001_words.sql and are
- * counted from 1 without a gap. What is wrong is said as file:line: sentence, and then nothing is written. */
+ * What the statements and their functions look like stands in db.h; how a file is read in sqlfile.h. Migrations are named
+ * 0001_words.sql and are counted from 1 without a gap. What is wrong is said as file:line: sentence, and then nothing is written. */
 #include <errno.h>
 #include <libgen.h>
 #include <stdio.h>
@@ -80,7 +80,8 @@ static int migration_read(struct job *j, const char *path)
         int64_t version;
         if (number.n != 4 || int_parse(number, &version) < 0 || version < 1 || !words.n)
                 return complain(path, 0, "a migration is named 0001_words.sql");
-        if (version != (int64_t)j->n_migrations + 1) return complain(path, 0, "migrations are numbered 1, 2, 3 ... and given in that order");
+        if (version != (int64_t)j->n_migrations + 1)
+                return complain(path, 0, "migrations are numbered 1, 2, 3 ... and given in that order");
         m->version = (int)version;
         m->name = words;
         TRY(file_read(j->a, path, &m->text));

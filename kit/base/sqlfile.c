@@ -284,7 +284,8 @@ static int piece(struct reader *r, const struct sql_statement *st)
 
 static int statement_end(struct reader *r, struct sql_statement *st)
 {
-        if (r->n_brackets) return wrong(r, r->line, "statement " STR_FMT ": a '%c' is not closed", STR_ARG(st->name), r->brackets[r->n_brackets - 1]);
+        if (r->n_brackets) return wrong(r, r->line, "statement " STR_FMT ": a '%c' is not closed", STR_ARG(st->name),
+                                        r->brackets[r->n_brackets - 1]);
         if (buf_error(&r->sql) < 0) return no_room(r);
         str sql = str_trim(buf_str(&r->sql), " ");
         if (!sql.n) return wrong(r, st->line, "statement " STR_FMT " is empty", STR_ARG(st->name));

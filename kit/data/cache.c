@@ -158,7 +158,8 @@ struct cache_stats cache_stats(const struct cache *k)
 
 static int copy_out(struct ctx *c, const struct cache *k, const void *msg, void *out)
 {
-        return msg_copy(c->arena, k->of, msg, out) < 0 ? fail(c, RESOURCE_EXHAUSTED, "memory", "no memory for what is kept in %s", k->name) : 0;
+        if (msg_copy(c->arena, k->of, msg, out) == 0) return 0;
+        return fail(c, RESOURCE_EXHAUSTED, "memory", "no memory for what is kept in %s", k->name);
 }
 
 /* A load that is still wanted: after cache_drop() a new one must be made. */
@@ -189,7 +190,8 @@ static int wait_for(struct ctx *c, const struct cache *k, struct load *l, void *
 }
 
 /* Loads for everybody; leaves only when all who waited have their copy, since they copy from this stack. */
-static int load_for_all(struct ctx *c, struct cache *k, str key, int (*load)(struct ctx *c, const void *arg, void *out), const void *arg, void *out)
+static int load_for_all(struct ctx *c, struct cache *k, str key, int (*load)(struct ctx *c, const void *arg, void *out),
+                        const void *arg, void *out)
 {
         struct load l = { .key = key, .c = c, .out = out };
         event_flag_init(&l.ended);

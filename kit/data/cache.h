@@ -20,7 +20,8 @@ void cache_drop(struct cache *k, str key);                      /* a load of the
  * c's arena. When that first one's own time is up or it is cancelled, the next one loads. Waits.
  *   load     fills *out; texts and lists in it may lie in its c's arena or anywhere that lives as long
  *   returns  0, or what load returned, fault and all (failures are not kept); -DEADLINE_EXCEEDED, -CANCELLED, -RESOURCE_EXHAUSTED */
-int  cache_once(struct ctx *c, struct cache *k, str key, int (*load)(struct ctx *c, const void *arg, void *out), const void *arg, void *out);
+int  cache_once(struct ctx *c, struct cache *k, str key, int (*load)(struct ctx *c, const void *arg, void *out),
+                const void *arg, void *out);
 struct cache_stats { const char *name; uint64_t hits, misses; size_t entries, entries_max; };
 struct cache_stats cache_stats(const struct cache *k);
 #endif

@@ -194,8 +194,8 @@ static int64_t read_number(struct ctx *c, PGresult *r)
         int64_t n;
         if (!r || PQntuples(r) < 1 || PQnfields(r) < 1) return fail(c, NOT_FOUND, "not_found", "no row");
         if (PQgetisnull(r, 0, 0)) return 0;
-        if (int_parse(str_of(PQgetvalue(r, 0, 0)), &n) < 0) return fail(c, INTERNAL, "database", "not a number: %.40s", PQgetvalue(r, 0, 0));
-        return n;
+        const char *text = PQgetvalue(r, 0, 0);
+        return int_parse(str_of(text), &n) < 0 ? fail(c, INTERNAL, "database", "not a number: %.40s", text) : n;
 }
 
 int db_exec(struct db *d, const char *sql)
@@ -213,7 +213,8 @@ int64_t db_count(struct db *d, const char *sql)
 static int check_shape(struct ctx *c, struct plan *plan, const PGresult *r)
 {
         const struct query *q = plan->q;
-        if ((size_t)PQnparams(r) != plan->n) return fail(c, INTERNAL, "statement", "%s: %d parameters where %zu are given", q->name, PQnparams(r), plan->n);
+        if ((size_t)PQnparams(r) != plan->n)
+                return fail(c, INTERNAL, "statement", "%s: %d parameters where %zu are given", q->name, PQnparams(r), plan->n);
         if (!q->out) return 0;
         if (!PQnfields(r)) return fail(c, INTERNAL, "statement", "%s: it gives no rows, %s is asked for", q->name, q->out->name);
         const struct row_plan *rows = plan_rows(c, plan, r);

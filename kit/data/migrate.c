@@ -3,8 +3,8 @@
  *
  * migrate.c - one migration a transaction, each under the same advisory lock, so that several programs may start at once.
  *
- * In each transaction the table is read anew under the lock, what it says is held against the program's list, and the first missing one is applied and
- * noted. The last transaction finds nothing missing. */
+ * In each transaction the table is read anew under the lock, what it says is held against the program's list, and the first
+ * missing one is applied and noted. The last transaction finds nothing missing. */
 #include "clock.h"
 #include "hash.h"
 #include "migrate.h"
@@ -42,7 +42,8 @@ static int judge(struct ctx *c, const char *set, const struct migration *list, c
                 const struct migration *m = list;
                 while (m->version && m->version != a->version) m++;
                 if (!m->version || a->version != (int32_t)i + 1)
-                        return fail(c, FAILED_PRECONDITION, "migration_unknown", "%s: migration %d (" STR_FMT ") is in the database and not in this program: "
+                        return fail(c, FAILED_PRECONDITION, "migration_unknown",
+                                    "%s: migration %d (" STR_FMT ") is in the database and not in this program: "
                                     "a newer program was here", set, a->version, STR_ARG(a->name));
                 struct digest d = sha256(str_of(m->sql));
                 if (a->sha256.n != sizeof d.b || memcmp(a->sha256.p, d.b, sizeof d.b) != 0)
@@ -65,7 +66,8 @@ static int forward(struct ctx *c, const char *set, const struct migration *list)
                 assert(list[i].version == (int)i + 1 || (i == applied.n && !list[i].version));
         if (m->version) {
                 int code = db_exec(tx, m->sql);
-                if (code < 0) return fail(c, (enum code)-code, c->fault.slug, "%s: migration %d (%s): " STR_FMT, set, m->version, m->name, STR_ARG(c->fault.message));
+                if (code < 0) return fail(c, (enum code)-code, c->fault.slug, "%s: migration %d (%s): " STR_FMT, set, m->version,
+                                          m->name, STR_ARG(c->fault.message));
                 struct digest d = sha256(str_of(m->sql));
                 TRY(db_run(tx, &note_query, &(struct applied){ str_of(set), m->version, str_of(m->name), { d.b, sizeof d.b } }, NULL));
         }

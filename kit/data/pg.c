@@ -94,7 +94,8 @@ struct pg_stats pg_stats(const struct pg *pg)
 
 struct pg_one { int32_t n; };
 static const struct field pg_one_fields[] = { F(pg_one, 1, n) };
-static const struct type pg_one_type = { "pg_one", "a number", sizeof(struct pg_one), _Alignof(struct pg_one), pg_one_fields, COUNT(pg_one_fields), NULL };
+static const struct type pg_one_type = { "pg_one", "a number", sizeof(struct pg_one), _Alignof(struct pg_one), pg_one_fields,
+                                         COUNT(pg_one_fields), NULL };
 static struct query_plan ping_plan;
 static const struct query ping_query = {
         .name = "pg_ping", .sql = "select 1 as n", .in = &nothing_type, .out = &pg_one_type, .rows = ROWS_ONE,
@@ -133,8 +134,10 @@ static int ensure(struct ctx *c, str count, str make)
 static int ensure_all(struct ctx *c, const char *name)
 {
         struct arena *a = c->arena;
-        TRY(ensure(c, arena_printf(a, "select count(*) from pg_roles where rolname = '%s'", name), arena_printf(a, "create role %s login", name)));
-        TRY(ensure(c, arena_printf(a, "select pg_has_role(current_user, '%s', 'member')::int", name), arena_printf(a, "grant %s to current_user", name)));
+        TRY(ensure(c, arena_printf(a, "select count(*) from pg_roles where rolname = '%s'", name),
+                   arena_printf(a, "create role %s login", name)));
+        TRY(ensure(c, arena_printf(a, "select pg_has_role(current_user, '%s', 'member')::int", name),
+                   arena_printf(a, "grant %s to current_user", name)));
         return ensure(c, arena_printf(a, "select count(*) from pg_database where datname = '%s'", name),
                       arena_printf(a, "create database %s owner %s", name, name));
 }

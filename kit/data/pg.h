@@ -3,17 +3,19 @@
  *
  * pg.h - the connections of one worker to one PostgreSQL database (libpq 15, pipeline mode).
  *
- * One shared connection carries every single statement, pipelined: each has its own Sync, so a failure does not touch its neighbours (libpq 15 writes at
- * each Sync; a transaction's statements leave together). A small pool of exclusive ones carries transactions and texts, first come, first served. A
- * fiber whose deadline passes leaves; when its statement's turn comes it is cancelled at the server, its answer discarded, and the
- * connection goes on; a neighbour that the cancellation hits by mistake is sent again. A server that does not answer that in 5 s is given up.
+ * One shared connection carries every single statement, pipelined: each has its own Sync, so a failure does not touch its
+ * neighbours (libpq 15 writes at each Sync; a transaction's statements leave together). A small pool of exclusive ones carries
+ * transactions and texts, first come, first served. A fiber whose deadline passes leaves; when its statement's turn comes it is
+ * cancelled at the server, its answer discarded, and the connection goes on; a neighbour that the cancellation hits by mistake is
+ * sent again. A server that does not answer that in 5 s is given up.
  *
- * A lost connection fails what is in flight (-UNAVAILABLE: it may have been done). The first attempt to connect anew begins at once and callers wait for
- * it; after that they get -UNAVAILABLE with Retry-After at once, while attempts go on with backoff (50 ms doubling to 5 s, jittered).
+ * A lost connection fails what is in flight (-UNAVAILABLE: it may have been done). The first attempt to connect anew begins at
+ * once and callers wait for it; after that they get -UNAVAILABLE with Retry-After at once, while attempts go on with backoff (50
+ * ms doubling to 5 s, jittered).
  *
- * Sessions: UTF-8, generic plans only (plan_cache_mode), no JIT, statement_timeout of a minute as a backstop, idle_in_transaction_session_timeout 5 s;
- * exclusive ones also with hash and merge joins, sequential and bitmap scans off: a plan made while a table was empty must not scan it when it is full.
- * Threads: a pg belongs to its loop. */
+ * Sessions: UTF-8, generic plans only (plan_cache_mode), no JIT, statement_timeout of a minute as a backstop,
+ * idle_in_transaction_session_timeout 5 s; exclusive ones also with hash and merge joins, sequential and bitmap scans off: a plan
+ * made while a table was empty must not scan it when it is full. Threads: a pg belongs to its loop. */
 #ifndef PG_H
 #define PG_H
 #include "db.h"

@@ -282,7 +282,8 @@ static bool prepare(struct conn *k, struct job *j, struct plan *plan, const char
                 char drop[32];
                 snprintf(drop, sizeof drop, "deallocate %s", name);
                 set_drop(k->stale, plan->id);
-                if (!sent(k, PQsendQueryParams(k->pq, drop, 0, NULL, NULL, NULL, NULL, 1), (struct entry){ .kind = ENTRY_QUERY, .id = plan->id, .job = j })) return false;
+                struct entry e = { .kind = ENTRY_QUERY, .id = plan->id, .job = j };
+                if (!sent(k, PQsendQueryParams(k->pq, drop, 0, NULL, NULL, NULL, NULL, 1), e)) return false;
         }
         int ok = PQsendPrepare(k->pq, name, plan->q->sql, (int)plan->n, types);
         set_add(k->known, plan->id);
@@ -321,9 +322,9 @@ void conn_word(struct conn *k, struct job *j, unsigned id, bool keep)
 void conn_describe(struct conn *k, struct job *j, struct plan *plan)
 {
         char name[16];
+        struct entry e = { .kind = ENTRY_DESCRIBE, .keep = true, .id = plan->id, .plan = plan, .job = j };
         snprintf(name, sizeof name, "s%u", plan->id);
-        if (!k->lost && prepare(k, j, plan, name))
-                sent(k, PQsendDescribePrepared(k->pq, name), (struct entry){ .kind = ENTRY_DESCRIBE, .keep = true, .id = plan->id, .plan = plan, .job = j });
+        if (!k->lost && prepare(k, j, plan, name)) sent(k, PQsendDescribePrepared(k->pq, name), e);
 }
 
 /* A job of a connection that was lost meanwhile is done here; one whose fiber never waits is freed. */

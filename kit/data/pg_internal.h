@@ -3,9 +3,9 @@
  *
  * pg_internal.h - connections, what is in flight on them, and who waits for it. For the files of kit/data only.
  *
- * A connection is in pipeline mode all its life. What a fiber sends up to one Sync is a **job**; the connection keeps a queue of what libpq will
- * answer, in order, each with its job. A job is done when the answer to its Sync came, since nothing is committed before. Its fiber
- * may have left by then: the answer is read all the same, and the job goes.
+ * A connection is in pipeline mode all its life. What a fiber sends up to one Sync is a **job**; the connection keeps a queue of
+ * what libpq will answer, in order, each with its job. A job is done when the answer to its Sync came, since nothing is committed
+ * before. Its fiber may have left by then: the answer is read all the same, and the job goes.
  *
  *     pg_conn.c    one connection: opening, sending, reading, losing it
  *     pg_shared.c  the shared one: who waits for it, reconnecting       pg_pool.c  the exclusive ones: borrowing, giving back, draining

@@ -3,8 +3,8 @@
  *
  * pg_lead.c - leadership: a session's advisory lock on a connection of its own.
  *
- * The lock is tried again and again and never waited for at the server: a session that waits for a lock holds a snapshot, and an old snapshot keeps
- * the whole database from being cleaned. When the leader's session ends, however it ends, the lock is free. */
+ * The lock is tried again and again and never waited for at the server: a session that waits for a lock holds a snapshot, and an
+ * old snapshot keeps the whole database from being cleaned. When the leader's session ends, however it ends, the lock is free. */
 #include "clock.h"
 #include "db_run.h"
 #include <stdlib.h>
@@ -17,12 +17,13 @@ struct lock_name { str what; };
 struct lock_got { bool got; };
 static const struct field lock_name_fields[] = { F(lock_name, 1, what) };
 static const struct field lock_got_fields[] = { F(lock_got, 1, got) };
-static const struct type lock_name_type = { "lock_name", "", sizeof(struct lock_name), _Alignof(struct lock_name), lock_name_fields, 1, NULL };
+static const struct type lock_name_type = { "lock_name", "", sizeof(struct lock_name), _Alignof(struct lock_name), lock_name_fields,
+                                            1, NULL };
 static const struct type lock_got_type = { "lock_got", "", sizeof(struct lock_got), _Alignof(struct lock_got), lock_got_fields, 1, NULL };
 static struct query_plan lock_plan;
 static const struct query lock_query = {
-        .name = "pg_lead", .sql = "select pg_try_advisory_lock(hashtextextended($1, 0)) as got", .in = &lock_name_type, .out = &lock_got_type,
-        .rows = ROWS_ONE, .params = (const char *const[]){ "what", NULL }, .plan = &lock_plan,
+        .name = "pg_lead", .sql = "select pg_try_advisory_lock(hashtextextended($1, 0)) as got",
+        .in = &lock_name_type, .out = &lock_got_type, .rows = ROWS_ONE, .params = (const char *const[]){ "what", NULL }, .plan = &lock_plan,
 };
 
 static int lock(struct ctx *c, struct conn *k, const char *what, struct lock_got *got)

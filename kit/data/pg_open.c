@@ -3,10 +3,11 @@
  *
  * pg_open.c - opening a connection without holding up the loop, and connection strings.
  *
- * libpq goes through its states while the fiber sleeps on the socket. It would resolve names itself, and block: so a single host's name is resolved on
- * the pool first and handed over as hostaddr. What a session must know goes along in the start packet (`options`), which saves
- * round trips: generic plans always (a statement is planned once), no JIT, bounds on time. Exclusive connections, where the set-based
- * statements of batches run, also have the plans switched off that were made while a table was empty and scan it when it is full. */
+ * libpq goes through its states while the fiber sleeps on the socket. It would resolve names itself, and block: so a single host's
+ * name is resolved on the pool first and handed over as hostaddr. What a session must know goes along in the start packet
+ * (`options`), which saves round trips: generic plans always (a statement is planned once), no JIT, bounds on time. Exclusive
+ * connections, where the set-based statements of batches run, also have the plans switched off that were made while a table was
+ * empty and scan it when it is full. */
 #include "pg_internal.h"
 #include <netdb.h>
 #include <stdio.h>
@@ -88,7 +89,8 @@ static int parse(struct ctx *c, const char *url, PQconninfoOption **out)
         char *err = NULL;
         *out = PQconninfoParse(url, &err);
         if (*out) return 0;
-        int code = fail(c, INVALID_ARGUMENT, "database_url", "not a connection string: %.*s", (int)strcspn(err ? err : "", "\n"), err ? err : "");
+        int code = fail(c, INVALID_ARGUMENT, "database_url", "not a connection string: %.*s", (int)strcspn(err ? err : "", "\n"),
+                        err ? err : "");
         PQfreemem(err);
         return code;
 }

@@ -3,8 +3,9 @@
  *
  * pg_pool.c - exclusive connections: borrowed for a transaction, given back when they are out of it.
  *
- * At most transactions_max at once; who comes first is served first; the connection used last is the next to be used. One that is given back in
- * the middle of something (a fiber left, a rollback is on its way) is watched by a fiber until it is quiet; its place is free only then. */
+ * At most transactions_max at once; who comes first is served first; the connection used last is the next to be used. One that is
+ * given back in the middle of something (a fiber left, a rollback is on its way) is watched by a fiber until it is quiet; its
+ * place is free only then. */
 #include "pg_internal.h"
 #include "clock.h"
 

@@ -118,7 +118,8 @@ static int param_find(struct ctx *c, const struct query *q, const char *path, st
                 const struct field *f = t ? type_field(t, name) : NULL;
                 if (!f) return fail(c, INTERNAL, "statement", "%s: :%s names no member of %s", q->name, path, q->in->name);
                 if (!rest.p) {
-                        if (f->kind == K_MONEY) return fail(c, INTERNAL, "statement", "%s: :%s is money: write :%s.minor and :%s.cur", q->name, path, path, path);
+                        if (f->kind == K_MONEY) return fail(c, INTERNAL, "statement", "%s: :%s is money: write :%s.minor and :%s.cur",
+                                                            q->name, path, path, path);
                         leaf(p, f);
                         return 0;
                 }
@@ -232,8 +233,10 @@ static int column_find(struct ctx *c, const struct plan *plan, const char *name,
         if (fits(col->f, col->part, oid)) return 0;
         const char *type = oid == OID_NUMERIC ? "numeric (cast it to int8)" : oid == OID_TIMESTAMP ? "timestamp (make it timestamptz)" :
                            oid == OID_UNKNOWN ? "of no type (cast it)" : col->f->kind == K_MONEY && col->part == WHOLE ? "one column (it takes two: _minor and _cur)" : NULL;
-        if (type) return fail(c, INTERNAL, "statement", "%s: column %s is %s, which does not fit %s.%s", q->name, name, type, q->out->name, col->f->name);
-        return fail(c, INTERNAL, "statement", "%s: column %s has a type (oid %u) that does not fit %s.%s", q->name, name, oid, q->out->name, col->f->name);
+        if (type) return fail(c, INTERNAL, "statement", "%s: column %s is %s, which does not fit %s.%s", q->name, name, type,
+                              q->out->name, col->f->name);
+        return fail(c, INTERNAL, "statement", "%s: column %s has a type (oid %u) that does not fit %s.%s", q->name, name, oid,
+                    q->out->name, col->f->name);
 }
 
 static bool is_shape(const struct row_plan *rows, const PGresult *r)
@@ -314,7 +317,8 @@ int plan_check_cover(struct ctx *c, const struct plan *plan, const struct row_pl
                 if (f->kind == K_LIST || f->kind == K_MSG) continue;
                 bool some = has_column(rows, f, money ? MINOR : WHOLE), all = some && (!money || has_column(rows, f, CUR));
                 if (all || (f->optional && !some && !(money && has_column(rows, f, CUR)))) continue;
-                return fail(c, INTERNAL, "statement", "%s: %s.%s has no column%s", plan->q->name, t->name, f->name, money ? " (_minor and _cur)" : "");
+                return fail(c, INTERNAL, "statement", "%s: %s.%s has no column%s", plan->q->name, t->name, f->name,
+                            money ? " (_minor and _cur)" : "");
         }
         return 0;
 }

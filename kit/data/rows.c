@@ -56,7 +56,8 @@ static int cell_i32(struct ctx *c, const struct cell *v, int32_t *out)
         bool is_word = v->col->oid != OID_INT2 && v->col->oid != OID_INT4 && v->col->oid != OID_INT8;
         if (is_word) {
                 int word = field_word(f, str_trim((str){ v->p, v->n }, " "));
-                if (word < 0) return fail(c, INTERNAL, "database", "column %s: %s has no word \"%.*s\"", v->col->name, f->name, (int)MIN(v->n, (size_t)40), v->p);
+                if (word < 0) return fail(c, INTERNAL, "database", "column %s: %s has no word \"%.*s\"", v->col->name, f->name,
+                                          (int)MIN(v->n, (size_t)40), v->p);
                 *out = word;
                 return 0;
         }

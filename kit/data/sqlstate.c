@@ -3,9 +3,9 @@
  *
  * sqlstate.c - what the server's codes mean to a caller, as a table, and the story of a failure.
  *
- * The server's own words stay in the message only where they cannot quote data of others: violations are told by the constraint's name. Names of
- * constraints become slugs, which live as long as the program, so each is kept once; there are as many as the schemas have.
- * Source: PostgreSQL 15, appendix A. */
+ * The server's own words stay in the message only where they cannot quote data of others: violations are told by the constraint's
+ * name. Names of constraints become slugs, which live as long as the program, so each is kept once; there are as many as the
+ * schemas have. Source: PostgreSQL 15, appendix A. */
 #include "db_internal.h"
 #include <pthread.h>
 #include <stdio.h>
@@ -94,7 +94,8 @@ int sqlstate_fail(struct ctx *c, const char *what, const PGresult *r)
         if (!*state) return fail_down(c, 1000, message);        /* libpq's own: the connection broke */
         if (code == UNAVAILABLE) return fail_down(c, 1000, states[i].say);
         if (code == INTERNAL) return fail(c, INTERNAL, "database", "%s: %.*s (SQLSTATE %.5s)", what, length, message, state);
-        return fail_at(c, code, 0, slug_of(r, state), __FILE__, __LINE__, "%s: %.*s", what, states[i].say ? 200 : length, states[i].say ? states[i].say : message);
+        return fail_at(c, code, 0, slug_of(r, state), __FILE__, __LINE__, "%s: %.*s", what, states[i].say ? 200 : length,
+                       states[i].say ? states[i].say : message);
 }
 
 int fail_down(struct ctx *c, int retry_after_ms, const char *why)

@@ -9,8 +9,9 @@
  *     tx_commit                BEGIN (if not yet), what is queued, COMMIT; one packet, one wait
  *     the end of the scope     ROLLBACK when it was begun and not committed; nobody waits for it
  *
- * The first failure sticks: later calls return it, COMMIT becomes ROLLBACK. Not finding a row is no failure. The connection is borrowed with the first
- * packet and given back at the end; when a fiber left a statement or a COMMIT behind, the pool cancels it and waits. */
+ * The first failure sticks: later calls return it, COMMIT becomes ROLLBACK. Not finding a row is no failure. The connection is
+ * borrowed with the first packet and given back at the end; when a fiber left a statement or a COMMIT behind, the pool cancels it
+ * and waits. */
 #include <stdlib.h>
 #include "clock.h"
 #include "db_run.h"
@@ -65,7 +66,8 @@ int db_later(struct db *tx, const struct query *q, const void *in)
         assert(tx->is_tx && !tx->ended);
         struct ctx *c = tx->c;
         if (tx->error) return told(tx);
-        if (tx->n_queue == LATER_MAX) return stick(tx, fail(c, RESOURCE_EXHAUSTED, "too_many", "more than %d statements queued", LATER_MAX));
+        if (tx->n_queue == LATER_MAX)
+                return stick(tx, fail(c, RESOURCE_EXHAUSTED, "too_many", "more than %d statements queued", LATER_MAX));
         if (tx->n_queue == tx->cap_queue) {
                 size_t cap = tx->cap_queue ? tx->cap_queue * 2 : 8;
                 struct later *queue = arena_grow(c->arena, tx->queue, tx->cap_queue * sizeof *queue, cap * sizeof *queue);

@@ -12,7 +12,8 @@ struct leaf { str name; };
 DECLARE_LIST(leaf);
 struct tree { int64_t n; str name; bytes raw; struct leaf best; struct leaf_list leaves; struct str_list words; };
 MESSAGE(leaf, "a leaf", F(leaf, 1, name));
-MESSAGE(tree, "a tree", F(tree, 1, n), F(tree, 2, name), F(tree, 3, raw), F_MSG(tree, 4, best, leaf), F_LIST(tree, 5, leaves, leaf), F_LIST(tree, 6, words, str));
+MESSAGE(tree, "a tree", F(tree, 1, n), F(tree, 2, name), F(tree, 3, raw), F_MSG(tree, 4, best, leaf), F_LIST(tree, 5, leaves, leaf),
+        F_LIST(tree, 6, words, str));
 
 static int in_fiber(int (*fn)(struct ctx *c, void *arg))
 {

@@ -19,7 +19,8 @@ static struct kinds sample(void)
         parts[0] = (struct part){ id_of(3), STR("wheel"), 4, 2, { 1999, "EUR" }, { INT64_C(1700000000123456) } };
         parts[1] = (struct part){ .id = id_of(4), .quantity = -7 };
         return (struct kinds){
-                .yes = true, .small = INT32_MIN, .colour = 1, .large = INT64_MIN, .ratio = -0.1, .text = STR("it's; :not $1 a 'parameter'\n"),
+                .yes = true, .small = INT32_MIN, .colour = 1, .large = INT64_MIN, .ratio = -0.1,
+                .text = STR("it's; :not $1 a 'parameter'\n"),
                 .raw = { (const uint8_t *)"\0\1\xff", 3 }, .id = id_of(9), .at = { INT64_C(-5) }, .total = { -5, "JPY" },
                 .home = { STR("Bonn"), { 0 } }, .parts = { parts, 2 }, .ids = { ids, 2 }, .words = { words, 3 }, .numbers = { numbers, 3 },
         };
@@ -31,7 +32,8 @@ QUERY(echo, &kinds_type, &kinds_type, ROWS_ONE,
       "select $1::bool as yes, $2::int4 as small, $3::text as colour, $4::int8 as large, $5::float8 as ratio, $6::text as text, $7::bytea as raw, $8::uuid as id,"
       " $9::timestamptz as at, $10::int8 as total_minor, $11::text as total_cur, $12::jsonb as home, $13::jsonb as parts, $14::uuid[] as ids, $15::text[] as words,"
       " $16::int8[] as numbers, $17::text as maybe_text, $18::uuid as maybe_id, $19::timestamptz as maybe_at, $20::int4 as maybe_small, $21::jsonb as maybe_home",
-      "yes", "small", "colour.word", "large", "ratio", "text", "raw", "id", "at", "total.minor", "total.cur", "home", "parts", "ids", "words", "numbers",
+      "yes", "small", "colour.word", "large", "ratio", "text", "raw", "id", "at", "total.minor", "total.cur", "home", "parts", "ids",
+      "words", "numbers",
       "maybe_text", "maybe_id", "maybe_at", "maybe_small", "maybe_home");
 
 PG_TEST(every_kind_comes_back_as_it_went)
@@ -72,7 +74,8 @@ PG_TEST(optional_members_that_are_there_come_back_too)
         CHECK(out.words.n == 0 && out.ids.n == 0 && out.parts.n == 0);
 }
 
-QUERY(builtins, &nothing_type, &kinds_type, ROWS_ONE, "select $1::uuid as maybe_id, $2 as maybe_at, $3 as maybe_small", ":caller", ":now", ":caller_roles");
+QUERY(builtins, &nothing_type, &kinds_type, ROWS_ONE, "select $1::uuid as maybe_id, $2 as maybe_at, $3 as maybe_small", ":caller",
+      ":now", ":caller_roles");
 
 PG_TEST(the_caller_and_the_clock_are_parameters)
 {
@@ -247,7 +250,8 @@ PG_TEST(violations_have_codes_and_the_constraints_name)
         FAILS(c, ALREADY_EXISTS, "part_rows_pkey", db_run(db(c), &part_add, &p, NULL));
         p = (struct part){ .id = id_of(2), .quantity = -11 };
         FAILS(c, FAILED_PRECONDITION, "quantity_is_sane", db_run(db(c), &part_add, &p, NULL));
-        FAILS(c, FAILED_PRECONDITION, "part_rows_quantity_not_null", db_exec(db(c), "insert into part_rows (id) values (gen_random_uuid())"));
+        FAILS(c, FAILED_PRECONDITION, "part_rows_quantity_not_null",
+              db_exec(db(c), "insert into part_rows (id) values (gen_random_uuid())"));
         FAILS(c, FAILED_PRECONDITION, "database", db_exec(db(c), "do $$ begin raise exception 'not so'; end $$"));
         SAYS(c, "not so");
         CHECK_EQ(db_count(db(c), "select count(*) from part_rows"), 1);

@@ -55,7 +55,9 @@ PG_TEST(a_changed_or_unknown_migration_stops_the_program)
 
 PG_TEST(a_migration_that_fails_leaves_nothing_and_those_before_it)
 {
-        static const struct migration bad[] = { { 1, "good", "create table m1 (n int8)" }, { 2, "bad", "create table m3 (n int8); select nonsense" }, { 0 } };
+        static const struct migration bad[] = {
+                { 1, "good", "create table m1 (n int8)" }, { 2, "bad", "create table m3 (n int8); select nonsense" }, { 0 },
+        };
         clean(c);
         CHECK_EQ(migrate(c, "shop", bad), -INTERNAL);
         SAYS(c, "shop: migration 2 (bad)");
