@@ -164,21 +164,27 @@ static int make_data(struct ctx *c, struct cluster *cl, const char *link)
         return 0;
 }
 
-/* Ends a server of this data that a killed program left, and removes what it left of its own. */
-static int clear_remains(struct ctx *c, struct cluster *cl)
+/* Ends a server of this data that a killed program left. */
+static int end_old_server(struct ctx *c, struct cluster *cl)
 {
-        char cwd[64], where[PATH_MAX], path[PATH_MAX + 32];
+        char cwd[64], where[PATH_MAX];
         bool ready;
         pid_t pid = postmaster_of(cl->data, &ready);
         snprintf(cwd, sizeof cwd, "/proc/%d/cwd", pid);
         ssize_t n = pid ? readlink(cwd, where, sizeof where - 1) : -1;
-        if (n >= 0) where[n] = 0;
-        if (n >= 0 && !strcmp(where, cl->data)) {
-                kill(pid, SIGINT);
-                if (!wait_gone(pid, cl->timeout_ms)) kill(pid, SIGQUIT);
-                if (!wait_gone(pid, 5000))
-                        return fail(c, UNAVAILABLE, "old_server_stays", "an earlier PostgreSQL (process %d) still runs on %s and does not stop", (int)pid, cl->data);
-        }
+        if (n < 0) return 0;
+        where[n] = 0;
+        if (strcmp(where, cl->data) != 0) return 0;
+        kill(pid, SIGINT);
+        if (!wait_gone(pid, cl->timeout_ms)) kill(pid, SIGQUIT);
+        if (wait_gone(pid, 5000)) return 0;
+        return fail(c, UNAVAILABLE, "old_server_stays", "an earlier PostgreSQL (process %d) still runs on %s and does not stop", (int)pid, cl->data);
+}
+
+/* Files by which a server that is gone would keep a new one from starting. */
+static int clear_remains(struct ctx *c, struct cluster *cl)
+{
+        char path[PATH_MAX + 32];
         static const char *const left[] = { "/.s.PGSQL.5432", "/.s.PGSQL.5432.lock" };
         snprintf(path, sizeof path, "%s/postmaster.pid", cl->data);
         if (unlink(path) < 0 && errno != ENOENT) return file_trouble(c, "remove", path);
@@ -215,8 +221,12 @@ static int prepare(struct ctx *c, const struct cluster_options *o, struct cluste
         snprintf(cl->dir, sizeof cl->dir, "%s", o->dir);
         snprintf(link, sizeof link, "%s/pg", cl->dir);
         snprintf(cl->log, sizeof cl->log, "%.*s/postgresql.log", PATH_MAX - 32, cl->dir);
-        if (o->anew) forget(link);
         bool there = realpath(link, cl->data) != NULL;
+        if (there) TRY(end_old_server(c, cl));
+        if (there && o->anew) {
+                forget(link);
+                there = realpath(link, cl->data) != NULL;
+        }
         TRY(run_as_find(c, there ? cl->data : NULL, &cl->as));
         TRY(find_programs(c, cl, there ? version_of(cl->data) : 0));
         if (there) {
