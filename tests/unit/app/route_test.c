@@ -118,8 +118,9 @@ TEST(two_rows_of_one_path_and_method_are_refused)
 {
         char err[256] = "";
         struct endpoint twin;
+        static const struct route row = GET("/v1/things/{name}", thing, .who = ANYONE);
         plant();
-        CHECK_OK(endpoint_init(&twin, &shop, &(struct route)GET("/v1/things/{name}", thing, .who = ANYONE), err));
+        CHECK_OK(endpoint_init(&twin, &shop, &row, err));
         CHECK_EQ(router_add(tree, &twin, err), -INVALID_ARGUMENT);
         CHECK(strstr(err, "two routes") != NULL);
         endpoint_done(&twin);
@@ -130,7 +131,8 @@ TEST(what_the_path_says_is_no_part_of_the_body)
 {
         char err[256] = "";
         struct endpoint e;
-        CHECK_OK(endpoint_init(&e, &shop, &(struct route)PATCH("/v1/things/{id}", thing, .who = USER), err));
+        static const struct route row = PATCH("/v1/things/{id}", thing, .who = USER);
+        CHECK_OK(endpoint_init(&e, &shop, &row, err));
         CHECK(e.takes_body);
         CHECK(!e.needs_body);
         CHECK(type_field(&e.body, STR("id"))->internal);
