@@ -198,6 +198,8 @@ void access_stop(struct worker *w);
 /* stats.c */
 void stats_count(struct request *q);
 void stats_endpoint(struct endpoint *e);                /* makes its series                       */
+extern const struct metric_family *const stats_families[];      /* families.def; ends with NULL */
+void stats_job(const char *service, const char *job, bool ok);
 void stats_gauges(struct worker *w);                    /* sets this worker's gauges; at a scrape */
 
 /* pages.c */

@@ -12,8 +12,6 @@
 
 enum { JOBS_MAX = 32, RUN_ARENA = 16 << 20, RUN_MS_MIN = 30000, TIDY_MS = 3600000 };
 
-static const struct metric_family runs = { "souk_job_runs_total", "Runs of jobs, by how they ended.", METRIC_COUNTER, { "service", "job", "result" } };
-
 struct due { const char *name; const struct job *job; int (*own)(struct ctx *c); int every_ms; int64_t at_us; };
 struct clock_work { struct unit *unit; struct due v[JOBS_MAX + 2]; size_t n; struct ctx c; };
 
@@ -69,7 +67,7 @@ static void run(struct clock_work *k, struct due *d)
         struct ctx *c = fresh(k, d->name, MAX(d->every_ms, RUN_MS_MIN));
         struct nothing in = { 0 }, out;
         int r = d->own ? d->own(c) : op_run(c, unit_of(k->unit->worker, d->job->op), d->job->op, &in, &out);
-        metric_add(metric_of(&runs, (const char *const[]){ k->unit->service->name, d->name, r < 0 ? "failed" : "ok", NULL }), 1);
+        stats_job(k->unit->service->name, d->name, r >= 0);
         if (r < 0 && r != -CANCELLED)
                 log_say(code_level(r) == ERROR ? ERROR : WARN, "a job failed", L_Z("service", k->unit->service->name), L_Z("job", d->name),
                         L_Z("code", code_name(r)), L_Z("slug", c->fault.slug), L_STR("why", c->fault.message));

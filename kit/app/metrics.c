@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include "loop.h"
+#include "engine.h"
 #include "map.h"
 
 enum { SERIES_MAX = 1000, FAMILIES_MAX = 256, LABELS_MAX = 4, LABEL_MAX_BYTES = 200, HOOKS_MAX = 16, BUCKETS = 16, SHARED = WORKERS_MAX };
@@ -245,6 +245,12 @@ static int by_name(const void *a, const void *b)
         return strcmp((*fa)->of->name, (*fb)->of->name);
 }
 
+/* Those of the program itself, used yet or not. */
+static void know_all(void)
+{
+        for (const struct metric_family *const *f = stats_families; *f; f++) family_of(*f);
+}
+
 static size_t sorted(const struct family **list)
 {
         for (size_t i = 0; i < all.n; i++) list[i] = &all.families[i];
@@ -276,6 +282,7 @@ void metrics_docs(struct buf *out)
         buf_lit(out, "# Metrics\n\nMade from the tables by `make docs`. `/metrics` answers in Prometheus' text format.\n\n"
                      "| name | kind | labels | meaning |\n|---|---|---|---|\n");
         pthread_mutex_lock(&all.lock);
+        know_all();
         size_t n = sorted(list);
         for (size_t i = 0; i < n; i++) {
                 const struct metric_family *f = list[i]->of;

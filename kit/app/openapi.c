@@ -293,13 +293,24 @@ static void head(struct jw *w, const struct service *const *services)
         jw_array_end(w);
 }
 
-void openapi_write(struct buf *out, const struct service *const *services)
+/* The program's own pages come last, whether they are in the list or not. */
+static void with_pages(const struct service *const *services, const struct service **out)
+{
+        for (; *services; services++)
+                if (*services != &pages_service) *out++ = *services;
+        *out++ = &pages_service;
+        *out = NULL;
+}
+
+void openapi_write(struct buf *out, const struct service *const *given)
 {
         struct jw w = { .b = out, .pretty = true };
         struct endpoint *all = calloc(ENDPOINTS_MAX, sizeof *all);      /* too much for a fiber's stack */
+        const struct service *services[SERVICES_MAX + 2];
         size_t n = 0;
         char err[256];
         if (!all) abort();
+        with_pages(given, services);
         for (const struct service *const *s = services; *s; s++)
                 for (const struct route *r = (*s)->routes; r && r->path && n < ENDPOINTS_MAX; r++)
                         if (endpoint_init(&all[n], *s, r, err) == 0) n++;

@@ -173,6 +173,25 @@ static void shape_body(struct endpoint *e)
         e->body.fields = e->body_fields;
 }
 
+static int check_page(const struct endpoint *e, char err[256])
+{
+        const struct paging *p = e->route->page;
+        if (!p) return 0;
+        const struct field *id = type_field(p->row, STR("id"));
+        if (p->filter != e->route->op->in || !id || id->kind != K_UID) {
+                snprintf(err, 256, "%s: a page's filter is the operation's input, and its rows have an id", e->name);
+                return -INVALID_ARGUMENT;
+        }
+        for (const struct sort *s = p->sorts; s->name; s++) {
+                const struct field *f = type_field(p->row, str_of(s->key));
+                bool fits = f && (f->kind == K_I32 || f->kind == K_I64 || f->kind == K_MONEY || f->kind == K_WHEN || f->kind == K_STR || f->kind == K_UID);
+                if (fits && s->query->in == p->filter && s->query->rows == ROWS_MANY) continue;
+                snprintf(err, 256, "%s: the sort %s wants a plain member of %s and a statement of %s that gives many rows", e->name, s->name, p->row->name, p->filter->name);
+                return -INVALID_ARGUMENT;
+        }
+        return 0;
+}
+
 static int check_route(const struct endpoint *e, char err[256])
 {
         const struct route *r = e->route;
@@ -197,6 +216,7 @@ int endpoint_init(struct endpoint *e, const struct service *s, const struct rout
         TRY(check_route(e, err));
         TRY(find_vars(e, err));
         if (!r->op) return 0;
+        TRY(check_page(e, err));
         TRY(type_check(r->op->in, err));
         TRY(type_check(r->op->out, err));
         shape_body(e);

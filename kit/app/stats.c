@@ -9,11 +9,14 @@
 #include "outbox.h"
 #include "pool.h"
 
-static const struct metric_family requests = { "souk_http_requests_total", "Requests answered, by route and status.", METRIC_COUNTER,
-                                               { "method", "route", "status" } };
-static const struct metric_family latency = { "souk_http_request_seconds", "Time from a request's head to its whole answer, by route.",
-                                              METRIC_HISTOGRAM, { "method", "route" } };
-static const struct metric_family strays = { "souk_http_strays_total", "Requests that no route took, by status.", METRIC_COUNTER, { "status" } };
+#define FAMILY(id, kind_, name_, doc_, ...) static const struct metric_family id = { name_, doc_, kind_, { __VA_ARGS__ } };
+#include "families.def"
+#undef FAMILY
+#define FAMILY(id, ...) &id,
+const struct metric_family *const stats_families[] = {
+#include "families.def"
+        NULL };
+#undef FAMILY
 
 /* The statuses this program answers; anything else shares the last slot. */
 static const int statuses[STATUS_SLOTS - 1] = { 200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 406, 408, 409, 410, 411, 412, 413, 415, 417,
@@ -56,36 +59,12 @@ void stats_count(struct request *q)
         metric_observe(e->latency, clock_us() - q->started_us);
 }
 
-/* ---- gauges: set by each worker for itself, so that a scrape's sum is the program's ----------------------------------- */
+void stats_job(const char *service, const char *job, bool ok)
+{
+        metric_add(metric_of(&job_runs, (const char *const[]){ service, job, ok ? "ok" : "failed", NULL }), 1);
+}
 
-#define FAMILY(id, kind_, name_, doc_, ...) static const struct metric_family id = { name_, doc_, kind_, { __VA_ARGS__ } }
-FAMILY(fibers, METRIC_GAUGE, "souk_fibers", "Fibers by state.", "state");
-FAMILY(switches, METRIC_COUNTER, "souk_fiber_switches_total", "Switches between fibers.");
-FAMILY(holds, METRIC_COUNTER, "souk_loop_holds_total", "Times a fiber held its loop for over 10 ms.");
-FAMILY(connections, METRIC_GAUGE, "souk_http_connections", "Open connections of clients, by what they do.", "state");
-FAMILY(http_bytes, METRIC_COUNTER, "souk_http_bytes_total", "Bytes received and sent.", "direction");
-FAMILY(http_refused, METRIC_COUNTER, "souk_http_refused_total", "Connections refused because there were too many.");
-FAMILY(pg_connections, METRIC_GAUGE, "souk_db_connections", "Connections to a service's database, by state.", "service", "state");
-FAMILY(pg_waiting, METRIC_GAUGE, "souk_db_waiting", "Fibers that wait for a connection.", "service");
-FAMILY(pg_flight, METRIC_GAUGE, "souk_db_in_flight", "Statements sent and not yet answered.", "service");
-FAMILY(pg_statements, METRIC_COUNTER, "souk_db_statements_total", "Statements, by how they ended.", "service", "result");
-FAMILY(pg_reconnects, METRIC_COUNTER, "souk_db_reconnects_total", "Connections opened again after a loss.", "service");
-FAMILY(pg_up, METRIC_GAUGE, "souk_db_up", "Workers whose connection to the database stands.", "service");
-FAMILY(batch_calls, METRIC_COUNTER, "souk_batch_calls_total", "Calls of batched operations.", "operation");
-FAMILY(batch_runs, METRIC_COUNTER, "souk_batch_runs_total", "Transactions they shared.", "operation");
-FAMILY(batch_reruns, METRIC_COUNTER, "souk_batch_reruns_total", "Runs beyond a batch's first: one call had failed it.", "operation");
-FAMILY(batch_waiting, METRIC_GAUGE, "souk_batch_waiting", "Calls that wait for the next batch.", "operation");
-FAMILY(consumed, METRIC_COUNTER, "souk_consumer_events_total", "Events applied.", "consumer", "source");
-FAMILY(consumer_batches, METRIC_COUNTER, "souk_consumer_batches_total", "Transactions they were applied in.", "consumer", "source");
-FAMILY(consumer_retries, METRIC_COUNTER, "souk_consumer_retries_total", "Events tried again.", "consumer", "source");
-FAMILY(consumer_parked, METRIC_COUNTER, "souk_consumer_parked_total", "Events parked.", "consumer", "source");
-FAMILY(consumer_lag, METRIC_GAUGE, "souk_consumer_lag_microseconds", "Age of the oldest event not yet applied.", "consumer", "source");
-FAMILY(relayed, METRIC_COUNTER, "souk_outbox_events_total", "Events relayed from a service's outbox.", "source");
-FAMILY(relay_lag, METRIC_GAUGE, "souk_outbox_lag_microseconds", "Age of the oldest row not yet relayed.", "source");
-FAMILY(pool_gauge, METRIC_GAUGE, "souk_pool", "The thread pool: threads, busy, queued.", "state");
-FAMILY(pool_jobs, METRIC_COUNTER, "souk_pool_jobs_total", "Work of the thread pool, by how it ended.", "result");
-FAMILY(cpu, METRIC_COUNTER, "souk_cpu_microseconds_total", "CPU of this process.");
-#undef FAMILY
+/* ---- gauges: set by each worker for itself, so that a scrape's sum is the program's ----------------------------------- */
 
 #define SET(family, value, ...) metric_set(metric_of(&(family), (const char *const[]){ __VA_ARGS__ __VA_OPT__(,) NULL }), (int64_t)(value))
 
@@ -132,6 +111,14 @@ static void relay_gauges(const struct relay_stats *s, void *arg)
         SET(relay_lag, s->lag_us, s->source);
 }
 
+static void statement_gauges(const struct query_stats *q, void *arg)
+{
+        (void)arg;
+        SET(statement_runs, q->runs, q->name);
+        SET(statement_failures, q->failures, q->name);
+        SET(statement_us, q->us, q->name);
+}
+
 static void process_gauges(struct worker *w)
 {
         struct pool_stats p = pool_stats();
@@ -142,6 +129,7 @@ static void process_gauges(struct worker *w)
         SET(pool_jobs, p.refused, "refused");
         SET(holds, watchdog_reports());
         SET(cpu, clock_cpu_us());
+        query_stats_each(statement_gauges, NULL);
         if (!w->app->bus) return;
         bus_each(w->app->bus, consumer_gauges, NULL);
         bus_each_relay(w->app->bus, relay_gauges, NULL);

@@ -3,6 +3,7 @@
  *
  * edge_test.c - a request's whole way through a tiny service on a real PostgreSQL, without sockets. */
 #include "test.h"
+#include <libpq-fe.h>
 #include "app.h"
 #include "toyshop.h"
 #include "loop.h"
@@ -318,6 +319,44 @@ WORLD_TEST(the_pages_are_made_of_the_tables)
         a = http(w, "admin", GET, "/debug/fibers", NULL);
         CHECK_OK(json_validate(as(w, ""), a.body));
         HAS(a.body, "\"fibers\":[{");
+}
+
+/* The database goes away under the program and comes back. */
+static void outside(const char *fmt, ...) PRINTF(1, 2);
+static void outside(const char *fmt, ...)
+{
+        char sql[300];
+        va_list ap;
+        PGconn *pq = PQconnectdb(getenv("SOUK_TEST_DATABASE_URL"));
+        va_start(ap, fmt);
+        vsnprintf(sql, sizeof sql, fmt, ap);
+        va_end(ap);
+        PGresult *r = PQexec(pq, sql);
+        if (PQresultStatus(r) != PGRES_COMMAND_OK && PQresultStatus(r) != PGRES_TUPLES_OK) cm_fail_msg("%s: %s", sql, PQerrorMessage(pq));
+        PQclear(r);
+        PQfinish(pq);
+}
+
+WORLD_TEST(a_database_that_is_away_is_a_503_and_comes_back_by_itself)
+{
+        char name[100];
+        struct http_answer a;
+        snprintf(name, sizeof name, "world_%d_%lld_toyshop", (int)getpid(), (long long)number(w, "toyshop", "select split_part(current_database(), '_', 3)::int8"));
+        str at = made(w, "staff#1", DUCK);
+        outside("alter database %s with allow_connections false", name);
+        outside("select pg_terminate_backend(pid) from pg_stat_activity where datname = '%s'", name);
+        do a = http(w, "", GET, at.p, NULL); while (a.status == 200);
+        a = refused(a, 503, "database");
+        CHECK(header_of(&a, "retry-after").p != NULL);
+        refused(http(w, "staff#2", POST, "/v1/toys", DUCK), 503, "database");
+        a = http(w, "", GET, "/readyz", NULL);
+        CHECK_EQ(a.status, 503);
+        HAS(a.body, "{\"name\":\"database of toyshop\",\"ok\":false}");
+        CHECK_EQ(http(w, "", GET, "/healthz", NULL).status, 200);
+        outside("alter database %s with allow_connections true", name);
+        int64_t began = clock_us();
+        do a = http(w, "", GET, at.p, NULL); while (a.status == 503 && clock_us() - began < 10000000 && (fiber_yield(), true));
+        CHECK_EQ(a.status, 200);
 }
 
 /* ---- tokens ------------------------------------------------------------------------------------------------------------------- */
