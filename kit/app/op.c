@@ -52,7 +52,7 @@ int op_run(struct ctx *c, struct unit *u, const struct op *op, const void *in, v
 static int over_the_wire(struct ctx *c, const struct type *t, const void *from, void *to)
 {
         struct buf b AUTO(buf_done) = BUF_INIT(16 << 20);
-        json_write(&b, t, from);
+        json_write_secrets(&b, t, from);
         if (buf_error(&b)) return fail(c, RESOURCE_EXHAUSTED, "too_large", "a %s is over 16 MiB of JSON", t->name);
         str text = arena_str(c->arena, buf_str(&b));
         if (!text.p) return fail(c, RESOURCE_EXHAUSTED, "out_of_memory", "no room for a %s", t->name);

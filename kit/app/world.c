@@ -137,6 +137,8 @@ struct world *world_open(struct ctx *c, const struct service *const *services)
                 fprintf(stderr, "skipped: SOUK_TEST_DATABASE_URL names no PostgreSQL to make scratch databases in\n");
                 _exit(SKIPPED);
         }
+        const char *loopback = getenv("SOUK_LOOPBACK");
+        call_through_wire(loopback && !strcmp(loopback, "wire"));
         crypto_start();
         snprintf(w->prefix, sizeof w->prefix, "world_%d_%d_", (int)getpid(), ++number);
         w->c = c;

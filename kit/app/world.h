@@ -8,7 +8,7 @@
  *     CHECK_FAILS(w, FAILED_PRECONDITION, "out_of_stock", order_place_call(as(w, "bob"), &draft, &order));
  *     settle(w);
  *
- * Runs inside run_main. Databases come from SOUK_TEST_DATABASE_URL and are dropped at the end. */
+ * Runs inside run_main. With SOUK_LOOPBACK=wire every call between services goes through JSON. Databases come from SOUK_TEST_DATABASE_URL and are dropped at the end. */
 #ifndef WORLD_H
 #define WORLD_H
 #include "kit.h"

@@ -30,6 +30,7 @@ int  json_read(struct ctx *c, const struct type *t, str text, void *out, unsigne
 int  json_read_list(struct ctx *c, const struct type *t, str text, struct any_list *out, unsigned mode);
 /* Compact; errors stick to b. Secret fields are left out. */
 void json_write(struct buf *b, const struct type *t, const void *msg);
+void json_write_secrets(struct buf *b, const struct type *t, const void *msg);  /* with them: between services of one program only */
 void json_write_list(struct buf *b, const struct type *t, const struct any_list *list);
 void json_write_field(struct buf *b, const struct field *f, const void *msg);   /* the value alone                  */
 

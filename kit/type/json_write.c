@@ -16,7 +16,7 @@
 
 enum { WINDOW = 1024, SCALAR_MAX = 64 };        /* no number, time or id takes more than SCALAR_MAX bytes with its quotes */
 
-struct out { struct buf *b; char *from, *p, *end; };
+struct out { struct buf *b; char *from, *p, *end; bool secrets; };
 
 static void out_close(struct out *o)
 {
@@ -229,7 +229,7 @@ static void out_msg(struct out *o, const struct type *t, const char *msg)
         bool any = false;
         put_char(o, '{');
         for (const struct field *f = t->fields, *end = f + t->n; f < end; f++) {
-                if (f->secret || f->internal || (f->optional && field_is_absent(f, msg))) continue;
+                if ((f->secret && !o->secrets) || f->internal || (f->optional && field_is_absent(f, msg))) continue;
                 size_t key_n = f->name_n + (size_t)3;
                 if (!room(o, key_n + 1)) return;
                 if (any) *o->p++ = ',';
@@ -243,6 +243,13 @@ static void out_msg(struct out *o, const struct type *t, const char *msg)
 void json_write(struct buf *b, const struct type *t, const void *msg)
 {
         struct out o = { .b = b };
+        out_msg(&o, t, msg);
+        out_close(&o);
+}
+
+void json_write_secrets(struct buf *b, const struct type *t, const void *msg)
+{
+        struct out o = { .b = b, .secrets = true };
         out_msg(&o, t, msg);
         out_close(&o);
 }

@@ -292,6 +292,11 @@ WORLD_TEST(an_operation_is_called_the_same_over_the_wire)
         CHECK_OK(call_(as(w, "alice"), &toy_get_op, &(struct toy_ref){ toy.id }, &again));
         call_through_wire(false);
         CHECK_STR(again.name, "kite");
+        draft.note = STR("a secret crosses too");
+        call_through_wire(true);
+        CHECK_OK(call_(as(w, "staff"), &toy_make_op, &draft, &toy));
+        call_through_wire(false);
+        CHECK_STR(toy.name, "a secret crosses too");
         CHECK(again.name.p != draft.name.p);
         CHECK_FAILS(w, NOT_FOUND, "not_found", call_(as(w, "alice"), &toy_get_op, &(struct toy_ref){ who_id("x") }, &again));
 }

@@ -47,7 +47,7 @@ static int toy_make(struct ctx *c, const struct toy_draft *in, struct toy *out)
 {
         if (str_eq(in->name, STR("gun"))) return fail(c, FAILED_PRECONDITION, "no_weapons", "this shop sells no " STR_FMT, STR_ARG(in->name));
         if (str_eq(in->name, STR("bug"))) return fail(c, INTERNAL, "oops", "the password is 1234");
-        *out = (struct toy){ uid_v7(clock_now()), in->name, in->price, in->stock, clock_now() };
+        *out = (struct toy){ uid_v7(clock_now()), in->note.p ? in->note : in->name, in->price, in->stock, clock_now() };
         TX(tx, c);
         TRY(db_run(tx, &toy_insert, out, NULL));
         TRY(emit(tx, &toy_made, out));
