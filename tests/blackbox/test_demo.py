@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""souk demo orders and souk import products, driven as commands; what they claim is looked at again by a client of our own."""
+import json
+import os
+import pathlib
+
+import pytest
+
+from souk import ROOT, Souk, last_json
+
+SHARED = pathlib.Path(os.environ.get("SOUK_SHARED", ROOT.parent / "shared"))
+ICECAT = SHARED / "data" / "icecat" / "icecat-products-19k.jsonl"
+
+
+@pytest.fixture(scope="module")
+def souk(tmp_path_factory):
+    top = tmp_path_factory.mktemp("demo")
+    top.chmod(0o711)
+    with Souk(top) as s:
+        yield s
+
+
+def demo(souk, *args, timeout=300):
+    done = souk.command("demo", "orders", "--json", *args, timeout=timeout)
+    return done, last_json(done)
+
+
+def imported(souk, path, *args, timeout=300):
+    done = souk.command("import", "products", str(path), "--json", *args, timeout=timeout)
+    return done, last_json(done)
+
+
+def check_stock(souk, product, sold):
+    stock = souk.get(f"/v1/inventory/{product}").json()
+    assert (stock["available"], stock["held"]) == (0, 0)
+    balance = souk.get(f"/v1/inventory/{product}/balance", token=souk.token("staff")).json()
+    assert balance["sold"] >= sold
+
+
+def test_the_demo_sells_exactly_the_stock(souk):
+    done, result = demo(souk)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert result["ok"] and result["confirmed"] == 30 and result["orders"] == 50
+    assert len(result["checks"]) >= 8 and all(c["ok"] for c in result["checks"])
+    assert done.stdout.count("✓") == len(result["checks"])
+    assert result["orders_per_second"] > 0 and result["p99_ms"] >= result["p50_ms"]
+    check_stock(souk, result["product"], 30)
+
+
+@pytest.mark.slow
+def test_the_demo_holds_at_scale_100(souk):
+    done, result = demo(souk, "--scale", "100", timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert result["confirmed"] == 3000
+    check_stock(souk, result["product"], 3000)
+
+
+def test_a_lost_invariant_is_exit_status_1(souk):
+    """A product that somebody else buys from meanwhile cannot come out even; the demo must say so, not hang or pass."""
+    _, first = demo(souk)
+    staff = souk.token("staff")
+    import threading
+    import httpx
+    import uuid
+    stop = threading.Event()
+
+    def buy():
+        while not stop.is_set():
+            httpx.post(souk.url + "/v1/orders", json={"items": [{"product_id": first["product"], "quantity": 1}]},
+                       headers={"authorization": f"Bearer {staff}", "idempotency-key": str(uuid.uuid4())})
+    rivals = [threading.Thread(target=buy) for _ in range(4)]
+    for r in rivals:
+        r.start()
+    done, result = demo(souk, "--product", first["product"])
+    stop.set()
+    for r in rivals:
+        r.join()
+    assert result["ok"] is False and done.returncode == 1
+
+
+def test_the_demo_wants_a_product_that_exists(souk):
+    done, result = demo(souk, "--product", "no-such-sku")
+    assert done.returncode == 1 and not result["ok"] and "no-such-sku" in done.stderr
+
+
+# ---- import ------------------------------------------------------------------------------------------------------------
+
+def test_a_csv_goes_in_bad_rows_are_told_and_a_second_run_changes_nothing(souk, tmp_path):
+    path = tmp_path / "my shop.csv"
+    path.write_text('sku,name,price,currency,category,attributes.colour\n'
+                    'imp-1,"Lamp, green",19.99,EUR,Lamps,green\n'
+                    'imp-2,Chair,abc,EUR,Chairs,\n'
+                    'imp-3,"Two\nlines",5,EUR,Chairs,red\n'
+                    ',nameless,5,EUR,,\n')
+    done, result = imported(souk, path)
+    assert done.returncode == 1 and (result["created"], result["failed"], result["rows"]) == (2, 2, 4)
+    assert {(e["line"], e["pointer"]) for e in result["errors"]} == {(3, "/price"), (6, "/sku")}
+    assert "line 3" in done.stdout and "/price" in done.stdout
+    done, result = imported(souk, path)
+    assert (result["created"], result["changed"], result["unchanged"], result["failed"]) == (0, 0, 2, 2)
+    found = souk.get("/v1/products", params={"sku": "imp-1"}).json()["items"]
+    assert len(found) == 1 and found[0]["name"] == "Lamp, green" and found[0]["price"] == {"amount": 1999, "currency": "EUR"}
+
+
+def test_a_changed_row_changes_only_its_product(souk, tmp_path):
+    path = tmp_path / "p.jsonl"
+    rows = [{"sku": f"chg-{i}", "name": f"Thing {i}", "price": 100 + i} for i in range(600)]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    _, result = imported(souk, path)
+    assert result["ok"] and result["created"] == 600
+    rows[7]["price"] = 999
+    path.write_text("\n".join(map(json.dumps, rows)))
+    _, result = imported(souk, path)
+    assert result["ok"] and (result["changed"], result["unchanged"]) == (1, 599)
+
+
+def test_what_is_no_file_of_products_is_refused(souk, tmp_path):
+    done, result = imported(souk, tmp_path / "none.csv")
+    assert done.returncode == 1 and not result["ok"] and "none.csv" in done.stderr
+    assert souk.command("import", "products").returncode == 2
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not ICECAT.exists(), reason="no shared/data/icecat beside the tree")
+def test_icecat_goes_in_within_seconds_is_unchanged_the_second_time_and_sells(souk):
+    done, result = imported(souk, ICECAT)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert result["created"] == 19406 and result["seconds"] < 60
+    done, result = imported(souk, ICECAT)
+    assert done.returncode == 0 and result["unchanged"] == 19406
+    done, result = demo(souk, "--scale", "10", "--product", "icecat-3920564")
+    assert done.returncode == 0 and result["confirmed"] == 300
