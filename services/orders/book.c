@@ -116,7 +116,7 @@ static int order_find(struct ctx *c, struct batch *b)
         for (size_t i = 0; i < b->n; i++)
                 keys.keys.v[i] = *order_find_in(&b->v[i]);
         TRY(orders_seen(db(c), &keys, &found));
-        qsort(found.v, found.n, sizeof *found.v, seen_cmp);
+        if (found.n) qsort(found.v, found.n, sizeof *found.v, seen_cmp);
         EACH_CALL(v, b) {
                 const struct order_seen *seen = seen_of(&found, order_find_in(v)->id);
                 if (seen) *order_find_out(v) = *seen;
@@ -198,7 +198,7 @@ static int confirm_sort(struct db *tx, struct batch *b, bool *write, struct conf
         }
         if (look) {
                 TRY(orders_seen_lock(tx, &keys, &seen));
-                qsort(seen.v, seen.n, sizeof *seen.v, seen_cmp);
+                if (seen.n) qsort(seen.v, seen.n, sizeof *seen.v, seen_cmp);
         }
         w->rows.v    = arena_many(c->arena, struct confirm_row, b->n);
         w->revived.v = arena_many(c->arena, struct confirm_row, b->n);
@@ -271,7 +271,7 @@ static int order_abandon(struct ctx *c, struct batch *b)
         }
         TX(tx, c);
         TRY(tombstones_write(tx, &w, &dead));
-        qsort(dead.v, dead.n, sizeof *dead.v, seen_cmp);
+        if (dead.n) qsort(dead.v, dead.n, sizeof *dead.v, seen_cmp);
         EACH_CALL(v, b) {
                 const struct abandonment *in = order_abandon_in(v);
                 const struct order_seen *s = seen_of(&dead, in->id);
