@@ -200,6 +200,7 @@ static int run_endpoint(struct request *q)
         q->c->pg = q->c->unit->pg;
         fault_clear(q->c);
         q->endpoint->route->raw(q->c, q->x);
+        if (!q->x->status) q->x->status = q->x->body->n ? 200 : 204;
         return -(int)q->c->fault.code;          /* a raw handler that failed has told so */
 }
 

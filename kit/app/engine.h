@@ -37,7 +37,7 @@ enum access_log { ACCESS_ALL, ACCESS_ERRORS, ACCESS_NONE };
 struct endpoint {                       /* a route at run time                                    */
         const struct route *route;
         const struct service *service; size_t service_no;       /* its place in app.services      */
-        const char  *name;              /* "GET /v1/orders/{id}"; owned                           */
+        const char  *name;              /* "GET /v1/orders/{id}"; never goes                      */
         const struct field *vars[PATH_VARS_MAX];
         const char  *var_names[PATH_VARS_MAX + 1];      /* NULL-terminated; owned                 */
         size_t       n_vars;

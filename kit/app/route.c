@@ -8,7 +8,11 @@
  * A literal segment is tried before a variable; when it leads nowhere for this method the variable has its turn, so the order of
  * the tables does not matter. Values stay percent-encoded. Looking up touches no allocator and is bounded by SEGMENTS_MAX. */
 #include "engine.h"
+#include <pthread.h>
 #include <stdlib.h>
+#include "map.h"
+
+enum { NAMES_MAX = 10000 };
 
 struct node {
         str          segment;           /* points into the route's path                           */
@@ -115,11 +119,25 @@ void router_find(const struct router *r, enum method m, str path, struct match *
 
 /* ---- what is worked out of a route once ----------------------------------------------------------------------------- */
 
+/* Names of endpoints are names of fibers, which the watchdog may read late: they are kept for good, each once. */
+static struct { pthread_mutex_t lock; struct map *set; } names = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static const char *name_kept(char *name)
+{
+        pthread_mutex_lock(&names.lock);
+        if (!names.set) names.set = map_new(NAMES_MAX, MAP_REFUSES, NULL);
+        char *kept = map_get(names.set, str_of(name));
+        if (kept) free(name);
+        else if (map_put(names.set, str_of(name), kept = name) < 0) abort();
+        pthread_mutex_unlock(&names.lock);
+        return kept;
+}
+
 static int name_of(struct endpoint *e, char err[256])
 {
         char *name;
         if (asprintf(&name, "%s %s", method_name(e->route->method), e->route->path) < 0) abort();
-        e->name = name;
+        e->name = name = (char *)name_kept(name);
         if (e->route->path[0] == '/' && e->route->method > METHOD_OTHER && e->route->method < METHODS) return 0;
         snprintf(err, 256, "%s: not a route", name);
         return -INVALID_ARGUMENT;
@@ -225,7 +243,6 @@ int endpoint_init(struct endpoint *e, const struct service *s, const struct rout
 
 void endpoint_done(struct endpoint *e)
 {
-        free((char *)e->name);
         for (size_t i = 0; i < e->n_vars; i++) free((char *)e->var_names[i]);
         free(e->body_fields);
 }

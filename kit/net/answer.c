@@ -82,13 +82,25 @@ static char *head_put(char *p, const struct exchange *x, int status, enum framin
 
 static bool has_no_body(int status) { return status < 200 || status == 204 || status == 304; }
 
+/* The words of docs/ERRORS.md (kit/app/errors.c) for what a server finds by itself. */
+static const char *slug_of(int status)
+{
+        static const struct { int status; const char *slug; } slugs[] = {
+                { 408, "too_slow" }, { 411, "length_required" }, { 413, "body_too_large" }, { 414, "target_too_long" }, { 417, "unknown_expectation" },
+                { 431, "headers_too_large" }, { 500, "internal" }, { 501, "unimplemented" }, { 503, "too_many_connections" }, { 505, "unknown_version" } };
+        for (size_t i = 0; i < COUNT(slugs); i++)
+                if (slugs[i].status == status) return slugs[i].slug;
+        return "malformed";
+}
+
 void answer_problem(struct exchange *x, int status, const char *detail)
 {
         static const struct header type = { { "content-type", 12 }, { "application/problem+json", 24 } };
         x->status = status;
         x->out = (struct headers){ .v = (struct header *)(uintptr_t)&type, .n = 1, .cap = 1 };  /* full: one more moves it to the arena */
         buf_clear(x->body);
-        buf_printf(x->body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\"}", status_reason(status), status, detail);
+        buf_printf(x->body, "{\"type\":\"/docs#%s\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\",\"slug\":\"%s\"}", slug_of(status), status_reason(status),
+                   status, detail, slug_of(status));
 }
 
 int answer_write(struct conn *k, struct exchange *x, bool close)

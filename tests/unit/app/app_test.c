@@ -165,6 +165,7 @@ TEST(a_program_serves_on_two_workers_logs_a_line_a_request_and_stops)
         if (RUN(&r, "--workers=2", "--log-format=json") < 0) cm_fail_msg("%d %s", r.result, r.log);
         CHECK_EQ(lines_with(r.log, "\"event\":\"request\""), 25);
         WANT(r.log, "\"level\":\"warn\",\"event\":\"request\",\"method\":\"GET\",\"path\":\"/v1/late\",\"status\":504");
+        WANT(r.log, "\"path\":\"/healthz\",\"status\":200,");
         CHECK(ticks > 0);
 }
 

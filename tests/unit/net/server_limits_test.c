@@ -28,7 +28,7 @@ SERVER_TEST(what_is_not_a_request_gets_a_problem_and_the_end_of_the_connection)
                 char want[60];
                 snprintf(want, sizeof want, "\"status\":%.3s,\"detail\":\"", bad[i].status);
                 HAS(got, want);
-                CHECK_EQ(count_of(got, "about:blank"), 1);
+                CHECK_EQ(count_of(got, "\"type\":\"/docs#"), 1);
         }
         CHECK_EQ(shop->asked, 0);
         CHECK_EQ(server_stats(shop->s).refused, COUNT(bad));
