@@ -64,7 +64,13 @@ int64_t int_at(str object, const char *path, int64_t none);
 /* ---- report.c: what came of it --------------------------------------------------------------------------------------- */
 
 /* On standard error while it goes on: a bar on a terminal, else a line now and then. */
-struct progress { const char *what, *unit; int64_t total, done, started_us, drawn_us; bool live; };
+struct progress {
+        const char *what, *unit;
+        int64_t total, done;            /* total 0: not known; then share, 0..1, draws the bar      */
+        double  share;
+        int64_t started_us, drawn_us;
+        bool    live;
+};
 void progress_open(struct progress *p, const char *what, const char *unit, int64_t total);
 void progress_step(struct progress *p, int64_t n);
 void progress_close(struct progress *p);

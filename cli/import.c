@@ -75,6 +75,7 @@ static void fill(struct ctx *c, struct import *m, struct batch *b)
                 if (r == 0) m->ended = true;
                 if (r == 0) break;
                 m->rows_read++;
+                m->progress.share = (double)rows_bytes_read(m->rows) / (double)MAX(rows_bytes(m->rows), 1);
                 if (r < 0) {
                         tell(m, row.line, row.sku, row.pointer, row.detail.p ? row.detail : STR("is too large"));
                         progress_step(&m->progress, 1);

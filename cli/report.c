@@ -20,12 +20,13 @@ static void draw(struct progress *p)
 {
         int64_t now = clock_us(), elapsed = MAX(now - p->started_us, 1);
         double rate = (double)p->done * 1e6 / (double)elapsed;
-        int full = p->total ? (int)(p->done * BAR_WIDTH / p->total) : 0;
+        double share = p->total ? (double)p->done / (double)p->total : MIN(p->share, 1.0);
+        int full = (int)(share * BAR_WIDTH);
         p->drawn_us = now;
         if (p->live) {
                 fprintf(stderr, "\r\033[K%-22s ", p->what);
-                for (int i = 0; p->total && i < BAR_WIDTH; i++) fputs(i < full ? "█" : "░", stderr);
-                fprintf(stderr, p->total ? " %lld/%lld" : "%lld", (long long)p->done, (long long)p->total);
+                for (int i = 0; i < BAR_WIDTH; i++) fputs(i < full ? "█" : "░", stderr);
+                fprintf(stderr, p->total ? " %lld/%lld" : " %lld", (long long)p->done, (long long)p->total);
                 fprintf(stderr, "  %.0f %s/s", rate, p->unit);
         } else {
                 fprintf(stderr, p->total ? "%s: %lld of %lld\n" : "%s: %lld\n", p->what, (long long)p->done, (long long)p->total);
@@ -36,7 +37,7 @@ static void draw(struct progress *p)
 void progress_open(struct progress *p, const char *what, const char *unit, int64_t total)
 {
         const char *term = getenv("TERM");
-        *p = (struct progress){ what, unit, total, .started_us = clock_us(), .live = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0 };
+        *p = (struct progress){ what, unit, total, 0, .started_us = clock_us(), .live = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0 };
         p->drawn_us = p->started_us;
         if (p->live) draw(p);
 }
