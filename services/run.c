@@ -7,6 +7,7 @@
  *       -> ready: accounts, products and stock of a fresh marketplace; then what a newcomer needs to know -> a signal -> all of it stopped
  *
  * A first start that did not come to its end is begun anew: its private database is thrown away, for nobody can have used it yet. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -85,7 +86,9 @@ static void print_welcome(const struct running *r)
         if (r->everything) {
                 printf("\n  %-10s %-24s %s\n", "log in as", "e-mail", "password");
                 for (int i = 0; i < ACCOUNTS; i++) printf("  %-10s %-24s %s\n", r->home.accounts[i].role, r->home.accounts[i].email, r->home.accounts[i].password);
-                printf("  (kept in %s/accounts.json%s)\n", r->home.shown, r->cluster ? "; `souk token --role staff` prints a token for curl" : "");
+                printf("  (kept in %s/accounts.json", r->home.shown);
+                if (r->cluster) printf("; `%s token --role staff` prints a token for curl", program_invocation_name);
+                printf(")\n");
                 print_curl(r);
         }
         printf("\n  Stop with Ctrl-C; everything is kept in %s\n", r->home.shown);

@@ -189,10 +189,13 @@ static int matches(const struct command *cmd, int argc, char **argv)
 
 static int no_such_command(struct args *a, const char *word)
 {
-        const char *names[ARGS_MAX], *near;
+        const char *names[ARGS_MAX] = { 0 }, *near;
         size_t n = 0;
+        str begun = str_of(word);
         for (const struct command *cmd = a->program->commands; cmd->name && n < COUNT(names); cmd++) names[n++] = cmd->name;
         near = nearest_word(word, names, n);
+        for (size_t i = 0; i < n && !near; i++)                 /* the first word of two */
+                if (str_starts(str_of(names[i]), begun) && names[i][begun.n] == ' ') near = names[i];
         if (near) return wrong(a, "there is no command \"%s\"; did you mean %s %s?", word, a->program->name, near);
         return wrong(a, "there is no command \"%s\"", word);
 }

@@ -72,6 +72,7 @@ TEST(wrong_lines_are_told_by_name)
         REFUSED("--size is one of small, large, not \"huge\"", "demo", "orders", "--size=huge");
         REFUSED("--json takes no value", "demo", "orders", "--json=yes");
         REFUSED("there is no command \"rum\"; did you mean shop run?", "rum");
+        REFUSED("there is no command \"demo\"; did you mean shop demo orders?", "demo");
         REFUSED("shop import wants FILE", "import");
         REFUSED("\"b\" is more than shop import takes", "import", "a", "b");
 }
