@@ -54,6 +54,28 @@ static int account_and_session(struct ctx *c, void *arg)
 
 TEST(an_account_is_made_once_and_logs_in_whatever_the_case_of_its_address) { CHECK_OK(run_main(account_and_session, NULL)); }
 
+static int64_t cpu_of(struct world *w, const char *body)
+{
+        int64_t before = clock_cpu_us();
+        CHECK_EQ(post(w, "/v1/sessions", body).status, 401);
+        return clock_cpu_us() - before;
+}
+
+static int same_work(struct ctx *c, void *arg)
+{
+        (void)arg;
+        WORLD(w, c, &identity_service);
+        int64_t wrong, nobody;
+
+        CHECK_EQ(post(w, "/v1/users", ada).status, 201);
+        wrong  = cpu_of(w, "{\"email\":\"ada@example.org\",\"password\":\"wrong horse\"}");
+        nobody = cpu_of(w, "{\"email\":\"nobody@example.org\",\"password\":\"wrong horse\"}");
+        CHECK(nobody > wrong / 2 && nobody < wrong * 2);
+        return 0;
+}
+
+TEST(a_name_that_nobody_has_costs_as_much_as_a_wrong_password) { CHECK_OK(run_main(same_work, NULL)); }
+
 /* {"refresh_token":"..."} of an answer, for the next question. */
 static const char *refresh_of(struct ctx *c, struct http_answer a)
 {
