@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include "engine.h"
 
-enum { REQUEST_ARENA = 64 << 20, SKIPPED = 77 };
+enum { REQUEST_ARENA = 64 << 20, UNIT_ARENA = 8 << 20, SKIPPED = 77 };
 
 struct visitor { struct visitor *older; struct ctx c; };       /* a ctx that as() made */
 struct world {
@@ -182,8 +182,7 @@ void world_close(struct world **wp)
         size_t n = w->app.n_services;
         struct ctx c = *w->c;
         memcpy(services, w->app.services, sizeof services);
-        bus_stop(&c, w->app.bus);
-        bus_close(&w->app.bus);
+        if (w->app.bus) events_stop(w);
         units_stop(&c, &w->worker);
         auth_close(&w->worker.auth);
         access_stop(&w->worker);
@@ -250,16 +249,46 @@ void settle(struct world *w)
         must(w, c, bus_settle(c, w->app.bus), "settling");
 }
 
-void run_job(struct world *w, const char *service, const char *job)
+int try_job(struct world *w, const char *service, const char *job)
 {
         struct ctx *c = inside(w, service);
         struct nothing in = { 0 }, out;
-        for (const struct job *j = c->unit->service->jobs; j && j->name; j++) {
-                if (strcmp(j->name, job) != 0) continue;
-                must(w, c, op_run(c, c->unit, j->op, &in, &out), job);
-                return;
-        }
+        for (const struct job *j = c->unit->service->jobs; j && j->name; j++)
+                if (strcmp(j->name, job) == 0) return op_run(c, c->unit, j->op, &in, &out);
         world_wrong("world", 0, "%s has no job %s", service, job);
+        return 0;
+}
+
+void run_job(struct world *w, const char *service, const char *job)
+{
+        int r = try_job(w, service, job);
+        must(w, last(w), r, job);
+}
+
+int elsewhere(struct world *w, struct ctx *c, const struct op *op, const void *in, void *out)
+{
+        struct ctx own = unit_model(unit_of(&w->worker, op));
+        struct call v = { .c = c, .in = in, .out = out };
+        own.arena = arena_new(UNIT_ARENA);
+        own.deadline_us = deadline_in(TIMEOUT_MS);
+        batch_run(&own, op->batch, &v, 1);
+        arena_free(own.arena);
+        return v.verdict;
+}
+
+void events_stop(struct world *w)
+{
+        struct ctx c = *w->c;
+        bus_stop(&c, w->app.bus);
+        bus_close(&w->app.bus);
+}
+
+void events_start(struct world *w)
+{
+        struct ctx c = *w->c;
+        c.deadline_us = 0;
+        must(w, &c, bus_bind(&c, &w->worker), "the bus");
+        must(w, &c, bus_start(&c, w->app.bus), "the bus");
 }
 
 /* ---- requests -------------------------------------------------------------------------------------------------------------- */

@@ -38,6 +38,12 @@ int  execute(struct world *w, const char *service, const char *sql);
 int64_t events(struct world *w, const char *service, const char *topic);        /* emitted so far                   */
 void settle(struct world *w);                           /* everything committed is relayed and applied or parked    */
 void run_job(struct world *w, const char *service, const char *job);            /* a job's operation, now           */
+int  try_job(struct world *w, const char *service, const char *job);            /* the same; returns its code, the fault is last()'s */
+/* A batched operation as another replica would run it: alone, in a transaction of its own, beside the batches of this worker. Waits. returns the verdict */
+int  elsewhere(struct world *w, struct ctx *c, const struct op *op, const void *in, void *out);
+/* The bus stops between two batches, as in a restart; later it starts anew from the positions in the database. Wait. */
+void events_stop(struct world *w);
+void events_start(struct world *w);
 /* A request through routing, auth, decoding and encoding, without a socket: status and body. caller as in as(). */
 struct http_answer { int status; str body; struct headers headers; };
 struct http_answer http(struct world *w, const char *who, enum method m, const char *target, const char *body);

@@ -44,7 +44,7 @@ static void run_range(struct ctx *c, batch_fn fn, struct batch b, size_t *runs)
         }
         if (code >= 0)
                 return;
-        if (b.n == 1 || batch_is_nobodys_fault(code)) {
+        if (b.n == 1 || (batch_is_nobodys_fault(code) && code != -RESOURCE_EXHAUSTED)) {
                 EACH_CALL(v, &b) {
                         v->verdict = code;
                         fault_copy(v->c, c);

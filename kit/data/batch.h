@@ -8,7 +8,8 @@
  * one ordinary transaction.
  *
  *     run ---> 0: each call has its verdict
- *      |----> -UNAVAILABLE, -DEADLINE_EXCEEDED, -CANCELLED, -RESOURCE_EXHAUSTED: nobody's fault; every call gets it
+ *      |----> -UNAVAILABLE, -DEADLINE_EXCEEDED, -CANCELLED: nobody's fault; every call gets it
+ *      |----> -RESOURCE_EXHAUSTED: too much for one transaction, and nobody's fault: in halves until it goes
  *      `----> anything else: one call may have brought it. The whole runs once more with `again` true, so that the function may look before
  *             it writes (a repeat, a lost race); when that fails too, in halves until the culprit stands alone with its failure
  *
@@ -29,7 +30,7 @@ typedef int (*batch_fn)(struct ctx *c, struct batch *b);
  *   after    each call's verdict is final: 0, its own, or the code of its last run (the fault is copied to call->c)
  *   returns  runs of fn */
 size_t batch_run(struct ctx *c, batch_fn fn, struct call *v, size_t n);
-bool batch_is_nobodys_fault(int code);                  /* one of the four codes above                              */
+bool batch_is_nobodys_fault(int code);                  /* one of the first four codes above                        */
 
 struct batcher;
 struct batcher_options {

@@ -30,7 +30,11 @@ MESSAGE(hold_row, "a row of hold",
         F(hold_row, 6, quantity),
         F(hold_row, 7, expires_at, .optional = true));
 MESSAGE(hold_keys, "what a batch looks for", F_LIST(hold_keys, 1, products, product_id), F_LIST(hold_keys, 2, orders, order_at));
-MESSAGE(hold_write, "what a batch writes", F_LIST(hold_write, 1, takes, stock_row), F_LIST(hold_write, 2, holds, hold_row), F(hold_write, 3, expires_at));
+MESSAGE(hold_write, "what a batch writes",
+        F_LIST(hold_write, 1, takes, stock_row),
+        F_LIST(hold_write, 2, gone, hold_row),
+        F_LIST(hold_write, 3, holds, hold_row),
+        F(hold_write, 4, expires_at, .optional = true));
 MESSAGE(expired_hold, "a hold that has run out", F(expired_hold, 1, order_id), F(expired_hold, 2, attempt));
 MESSAGE(extension, "more time for a hold", F(extension, 1, order_id), F(extension, 2, expires_at, .optional = true));
 MESSAGE(sale_seen, "is there a sale", F(sale_seen, 1, sold));
@@ -68,7 +72,7 @@ static void products_sort(struct product_id_list *l)
 {
         size_t kept = 0;
 
-        qsort(l->v, l->n, sizeof *l->v, id_cmp);
+        if (l->n) qsort(l->v, l->n, sizeof *l->v, id_cmp);
         for (size_t i = 0; i < l->n; i++)
                 if (kept == 0 || !uid_eq(l->v[kept - 1].id, l->v[i].id))
                         l->v[kept++] = l->v[i];
@@ -92,7 +96,8 @@ static const struct hold_row *holds_first(const struct hold_row_list *l, uid ord
 #define EACH_HOLD(h, list, order) \
         for (const struct hold_row *h = holds_first((list), (order)); h && h < (list)->v + (list)->n && uid_eq(h->order_id, (order)); h++)
 
-/* Locks the stock behind these holds, then reads them again: they cannot change while their stock is locked. */
+/* Locks the stock behind these holds, then reads them again: with its stock locked a hold is given back by nobody else. One that came in
+ * between may lie on stock that is not locked; plan_give_back() sees that. */
 static int holds_lock(struct db *tx, struct hold_keys *k, struct stock_row_list *stock, struct hold_row_list *held)
 {
         struct ctx *c = db_ctx(tx);
@@ -109,6 +114,23 @@ static int holds_lock(struct db *tx, struct hold_keys *k, struct stock_row_list 
         products_sort(&k->products);
         TRY(stock_lock(tx, k, stock));
         return holds_of(tx, k, held);
+}
+
+/* Writes what was planned and commits. What is given back must go exactly as it was read: a row that is missing, or was given back for two calls of
+ * the batch, would make units out of nothing. */
+static int plan_write(struct plan *p, struct db *tx)
+{
+        int gone;
+
+        TRY(plan_finish(p, tx));
+        if (p->write.takes.n) TRY(stock_take_later(tx, &p->write));
+        if (p->write.gone.n) {
+                TRY(gone = holds_remove(tx, &p->write));
+                if ((size_t)gone != p->write.gone.n)
+                        return fail(db_ctx(tx), ABORTED, "hold_moved", "a hold changed in between");
+        }
+        if (p->write.holds.n) TRY(holds_insert_later(tx, &p->write));
+        return tx_commit(tx);
 }
 
 /* ---- hold ------------------------------------------------------------------------------------------------------------ */
@@ -130,26 +152,25 @@ static bool holds_the_same(const struct hold_row_list *held, const struct hold_r
         return have == wanted;
 }
 
-/* One call against a hold its order already has. True: go on and take; the old one, of an attempt that is over, goes. */
-static bool hold_may_take(struct call *v, struct plan *p, const struct hold_row_list *held, struct order_at_list *replaced)
+/* One call against a hold its order already has. `take`: go on and take; the old one, of an attempt that is over, is given back.
+ *   returns  0 with v->verdict, or the failure of the whole batch */
+static int hold_judge(struct ctx *c, struct call *v, struct plan *p, const struct hold_row_list *held, bool *take)
 {
         const struct hold_request *in = inventory_hold_in(v);
         const struct hold_row *old = holds_first(held, in->order_id);
 
+        *take = !old || old->attempt < in->attempt;
         if (!old)
-                return true;
-        if (old->attempt < in->attempt) {
-                EACH_HOLD(h, held, in->order_id) plan_give_back(p, h);
-                replaced->v[replaced->n++] = (struct order_at){ in->order_id, old->attempt };
-                return true;
-        }
-        if (old->attempt > in->attempt)
+                return 0;
+        if (old->attempt < in->attempt)
+                EACH_HOLD(h, held, in->order_id) TRY(plan_give_back(c, p, h));
+        else if (old->attempt > in->attempt)
                 v->verdict = fail(v->c, ABORTED, "attempt_is_over", "a later attempt of this order holds its stock");
         else if (!holds_the_same(held, in))
                 v->verdict = fail(v->c, FAILED_PRECONDITION, "hold_differs", "this order holds other items already");
         else
                 *inventory_hold_out(v) = (struct hold){ in->order_id, old->expires_at };
-        return false;
+        return 0;
 }
 
 static int hold_keys_init(struct ctx *c, struct batch *b, struct hold_keys *k, bool *look, size_t *n_items)
@@ -173,35 +194,50 @@ static int hold_keys_init(struct ctx *c, struct batch *b, struct hold_keys *k, b
         return 0;
 }
 
+/* A refusal is only true when the order does not hold already what it asks for: a repeat of the request for the last unit. Then the whole is done again,
+ * with a look at what is held. */
+static int refusals_doubt(struct db *tx, struct batch *b)
+{
+        struct ctx *c = db_ctx(tx);
+        struct hold_keys k = { .orders = { arena_many(c->arena, struct order_at, b->n), 0 } };
+        struct hold_row_list held;
+
+        if (!k.orders.v)
+                return fail(c, RESOURCE_EXHAUSTED, "too_large", "the batch is too large");
+        EACH_CALL(v, b)
+                if (v->verdict == -FAILED_PRECONDITION)
+                        k.orders.v[k.orders.n++] = (struct order_at){ inventory_hold_in(v)->order_id, 0 };
+        if (k.orders.n == 0)
+                return 0;
+        TRY(holds_of(tx, &k, &held));
+        return held.n ? fail(c, ABORTED, "held_already", "an order asked for what it holds") : 0;
+}
+
 static int inventory_hold(struct ctx *c, struct batch *b)
 {
-        struct hold_keys k = { 0 }, gone = { 0 };
+        struct hold_keys k = { 0 };
         struct stock_row_list stock;
         struct hold_row_list held = { 0 };
         struct plan plan;
-        bool look;
+        bool look, take;
         size_t n_items = 0;
 
         TRY(hold_keys_init(c, b, &k, &look, &n_items));
         TX(tx, c);
         if (look) TRY(holds_lock(tx, &k, &stock, &held));
         else      TRY(stock_lock(tx, &k, &stock));
-        TRY(plan_init(c, &plan, stock, n_items + b->n * stock.n));
-        gone.orders.v = arena_many(c->arena, struct order_at, b->n);
+        TRY(plan_init(c, &plan, stock));
         plan.write.expires_at = expiry(c);
         EACH_CALL(v, b) {
-                const struct hold_request *in = inventory_hold_in(v);
-                if (!hold_may_take(v, &plan, &held, &gone.orders)) continue;
-                v->verdict = plan_take(&plan, v->c, in);
-                *inventory_hold_out(v) = (struct hold){ in->order_id, plan.write.expires_at };
+                TRY(hold_judge(c, v, &plan, &held, &take));
+                if (!take) continue;
+                TRY(plan_take(c, &plan, v, inventory_hold_in(v)));
+                *inventory_hold_out(v) = (struct hold){ inventory_hold_in(v)->order_id, plan.write.expires_at };
         }
-        if (gone.orders.n) TRY(holds_remove_later(tx, &gone));
-        if (plan.write.holds.n == 0 && gone.orders.n == 0)
+        if (!look) TRY(refusals_doubt(tx, b));
+        if (plan.write.holds.n + plan.write.gone.n == 0)
                 return 0;                                                       /* nobody got anything: nothing to write */
-        TRY(plan_finish(&plan, c, tx));
-        TRY(stock_take_later(tx, &plan.write));
-        TRY(holds_insert_later(tx, &plan.write));
-        return tx_commit(tx);
+        return plan_write(&plan, tx);
 }
 
 /* ---- what orders says ------------------------------------------------------------------------------------------------- */
@@ -225,7 +261,7 @@ static int hold_commit(struct ctx *c, struct batch *b)
         return tx_commit(tx);
 }
 
-/* Gives back what these attempts hold. */
+/* Gives back what these attempts and earlier ones hold. */
 static int holds_give_back(struct ctx *c, struct hold_keys *k)
 {
         struct stock_row_list stock;
@@ -234,14 +270,11 @@ static int holds_give_back(struct ctx *c, struct hold_keys *k)
 
         TX(tx, c);
         TRY(holds_lock(tx, k, &stock, &held));
-        TRY(plan_init(c, &plan, stock, 0));
+        TRY(plan_init(c, &plan, stock));
         for (size_t i = 0; i < k->orders.n; i++)
                 EACH_HOLD(h, &held, k->orders.v[i].id)
-                        if (h->attempt <= k->orders.v[i].attempt) plan_give_back(&plan, h);
-        TRY(plan_finish(&plan, c, tx));
-        TRY(stock_take_later(tx, &plan.write));
-        TRY(holds_remove_later(tx, k));
-        return tx_commit(tx);
+                        if (h->attempt <= k->orders.v[i].attempt) TRY(plan_give_back(c, &plan, h));
+        return plan_write(&plan, tx);
 }
 
 BATCHED(hold_release, order_rejection, nothing);
@@ -262,34 +295,54 @@ static int hold_release(struct ctx *c, struct batch *b)
 
 /* ---- the sweeper -------------------------------------------------------------------------------------------------------- */
 
-/* Orders decides. Confirmed: the event that commits the hold is on its way, so it gets more time; unless the sale is booked already: then a slow
- * twin of the request took this hold after it, and nobody will come for it. */
-static int hold_ask(struct ctx *c, void *arg)
+struct question { const struct expired_hold *hold; int code; };
+
+/* Orders decides. Given up: order.rejected will release the hold. Confirmed: order.confirmed will commit it; unless the sale is booked already: then a
+ * slow twin of the request took this hold after it, and nobody will come for it. Until the event is here the hold gets more time, so that
+ * orders is not asked at every sweep. */
+static int hold_ask(struct ctx *c, const struct expired_hold *h)
 {
-        const struct expired_hold *h = arg;
         struct fate fate;
         struct sale_seen seen;
         struct order_at at = { h->order_id, h->attempt };
 
         TRY(order_abandon_call(c, &(struct abandonment){ h->order_id, h->attempt, STR("expired") }, &fate));
-        if (fate.state != ORDER_CONFIRMED)
-                return 0;                               /* order.rejected will release it */
-        TRY(sale_exists(db(c), &(struct extension){ h->order_id, { 0 } }, &seen));
-        if (seen.sold)
-                return holds_give_back(c, &(struct hold_keys){ .orders = { &at, 1 } });
+        if (fate.state == ORDER_CONFIRMED) {
+                TRY(sale_exists(db(c), &(struct extension){ h->order_id, { 0 } }, &seen));
+                if (seen.sold)
+                        return holds_give_back(c, &(struct hold_keys){ .orders = { &at, 1 } });
+        }
         return hold_extend(db(c), &(struct extension){ h->order_id, expiry(c) });
+}
+
+static int hold_ask_alone(struct ctx *c, void *arg)
+{
+        struct question *q = arg;
+
+        q->code = hold_ask(c, q->hold);
+        return 0;                                       /* one that fails must not keep the others waiting */
 }
 
 static int holds_sweep(struct ctx *c, const struct nothing *in, struct nothing *out)
 {
         struct expired_hold_list l;
+        struct question *all;
+        int code = 0, failed = 0;
 
         (void)out;
         TRY(holds_expired(db(c), in, &l));
+        all = arena_many(c->arena, struct question, l.n);
+        if (!all)
+                return fail(c, RESOURCE_EXHAUSTED, "too_large", "no room for %zu holds", l.n);
         GROUP(g, c);
+        for (size_t i = 0; i < l.n; i++) {
+                all[i].hold = &l.v[i];
+                TRY(group_go(g, hold_ask_alone, &all[i]));
+        }
+        TRY(group_wait(g));
         for (size_t i = 0; i < l.n; i++)
-                TRY(group_go(g, hold_ask, &l.v[i]));
-        return group_wait(g);
+                if (all[i].code < 0) failed++, code = all[i].code;
+        return code < 0 ? fail(c, (enum code)-code, "sweep_failed", "%d of %zu holds that ran out could not be settled", failed, l.n) : 0;
 }
 
 OP(holds_sweep, nothing, nothing);

@@ -26,12 +26,12 @@ struct adjustment    { uid product_id, warehouse_id; int32_t delta; str reason; 
 struct arrival       { uid product_id, warehouse_id; int32_t quantity; str note; };
 struct adjusted      { uid id, product_id, warehouse_id; int32_t delta, quantity; str reason; when at; };
 struct change        { uid id, product_id; int32_t warehouse_no, delta, kind; when at; str reason; uid by_user; };
-struct changed       { int32_t quantity; int64_t available; };
+struct changed       { int32_t quantity; };
 struct receive_row   { uid id, product_id; int32_t quantity; };
 DECLARE_LIST(receive_row);
 struct receiving     { int32_t warehouse_no; struct receive_row_list rows; };
 struct movement_filter { uid product_id; PAGE_MEMBERS; };
-struct movement      { uid id; int64_t line; uid product_id, warehouse_id; int32_t delta, kind; when at; str reason; };
+struct movement      { uid id; int32_t line; int64_t no; uid product_id, warehouse_id; int32_t delta, kind; when at; str reason; };
 DECLARE_LIST(movement);
 struct movement_page { struct movement_list items; str next; };
 
@@ -91,7 +91,7 @@ MESSAGE(adjusted, "a movement, and what is in that warehouse after it",
 MESSAGE(change, "a row of movement",
         F(change, 1, id), F(change, 2, product_id), F(change, 3, warehouse_no), F(change, 4, delta), F(change, 5, kind), F(change, 6, at),
         F(change, 7, reason), F(change, 8, by_user, .optional = true));
-MESSAGE(changed, "stock after a change", F(changed, 1, quantity), F(changed, 2, available));
+MESSAGE(changed, "stock after a change", F(changed, 1, quantity));
 MESSAGE(receipt, "some of a product that came in", F(receipt, 1, product_id), F(receipt, 2, quantity, .min = 1, .max = 1000000));
 MESSAGE(delivery_note, "a delivery into the default warehouse", F_LIST(delivery_note, 1, receipts, receipt, .min = 1, .max = 20000));
 MESSAGE(receive_row, "a row of a delivery", F(receive_row, 1, id), F(receive_row, 2, product_id), F(receive_row, 3, quantity));
@@ -100,6 +100,7 @@ MESSAGE(movement_filter, "which movements", F(movement_filter, 1, product_id), P
 MESSAGE(movement, "a movement of stock",
         F(movement, 1, id, .doc = "The order of a sale, else the movement's own."),
         F(movement, 2, line),
+        F(movement, 9, no, .internal = true),
         F(movement, 3, product_id),
         F(movement, 4, warehouse_id),
         F(movement, 5, delta),
@@ -169,19 +170,30 @@ static int product_must_exist(struct ctx *c, uid id)
         return flaws_fail(c);
 }
 
+enum { STOCK_MAX = 1000000000 };        /* of a product in a warehouse */
+
+/* All stock of the product is locked, so what is said of it is what the next one finds. */
 static int stock_move(struct ctx *c, const struct change *move, const struct warehouse *w, struct adjusted *out)
 {
+        struct product_id product = { move->product_id };
+        struct stock_row_list rows;
         struct changed after = { 0 };
-        int found = 1;
+        int64_t available = 0, here = 0;
 
         TX(tx, c);
-        if (move->delta > 0) TRY(stock_add(tx, move, &after));
-        else                 TRY(found = stock_reduce(tx, move, &after));
-        if (!found)
+        TRY(stock_lock(tx, &(struct hold_keys){ .products = { &product, 1 } }, &rows));
+        for (size_t i = 0; i < rows.n; i++) {
+                available += rows.v[i].quantity;
+                if (rows.v[i].warehouse_no == w->no) here = rows.v[i].quantity;
+        }
+        if (here + move->delta < 0)
                 return fail(c, FAILED_PRECONDITION, "not_enough_stock", "fewer than %d are free in warehouse " STR_FMT, -move->delta, STR_ARG(w->code));
+        if (here + move->delta > STOCK_MAX)
+                return fail(c, FAILED_PRECONDITION, "too_much_stock", "a warehouse takes %d units of a product at most", STOCK_MAX);
+        TRY(stock_add(tx, move, &after));
         *out = (struct adjusted){ move->id, move->product_id, w->id, move->delta, after.quantity, move->reason, move->at };
         TRY(movement_insert_later(tx, move));
-        TRY(emit(tx, &stock_changed, &(struct stock_level){ move->product_id, after.available }));
+        TRY(emit(tx, &stock_changed, &(struct stock_level){ move->product_id, available + after.quantity - here }));
         return tx_commit(tx);
 }
 
@@ -213,19 +225,28 @@ static int stock_arrive(struct ctx *c, const struct arrival *in, struct adjusted
 static int inventory_receive(struct ctx *c, const struct delivery_note *in, struct nothing *out)
 {
         struct receiving r = { .rows = { arena_many(c->arena, struct receive_row, in->receipts.n), in->receipts.n } };
+        struct hold_keys k = { .products = { arena_many(c->arena, struct product_id, in->receipts.n), in->receipts.n } };
+        struct stock_row_list locked;
+        struct stock_level_list levels;
         struct warehouse w;
         when now = clock_now();
 
         (void)out;
-        if (!r.rows.v)
+        if (arena_is_exhausted(c->arena))
                 return fail(c, RESOURCE_EXHAUSTED, "too_large", "the delivery note is too long");
         TRY(warehouse_find(c, (uid){ { 0 } }, &w));
         r.warehouse_no = w.no;
-        for (size_t i = 0; i < in->receipts.n; i++)
+        for (size_t i = 0; i < in->receipts.n; i++) {
                 r.rows.v[i] = (struct receive_row){ uid_v7(now), in->receipts.v[i].product_id, in->receipts.v[i].quantity };
+                k.products.v[i].id = in->receipts.v[i].product_id;
+        }
         TX(tx, c);
+        TRY(stock_lock(tx, &k, &locked));
         TRY(stock_receive_later(tx, &r));
         TRY(movements_receive_later(tx, &r));
+        TRY(levels_of(tx, &k, &levels));
+        for (size_t i = 0; i < levels.n; i++)
+                TRY(emit(tx, &stock_changed, &levels.v[i]));
         return tx_commit(tx);
 }
 
@@ -235,9 +256,11 @@ static int stock_get(struct ctx *c, const struct product_ref *in, struct product
 
         *out = (struct product_stock){ .product_id = in->product_id };
         TRY(stock_of(db(c), in, &out->warehouses));
-        if (out->warehouses.n == 0 && product_must_exist(c, in->product_id) < 0) {
-                fault_clear(c);
-                return fail(c, NOT_FOUND, "no_such_product", "there is no such product");
+        if (out->warehouses.n == 0) {
+                int r = product_must_exist(c, in->product_id);
+                if (r == -INVALID_ARGUMENT)
+                        return fail(c, NOT_FOUND, "no_such_product", "there is no such product");
+                TRY(r);
         }
         TRY(held_of(db(c), in, &held));
         for (size_t i = 0; i < out->warehouses.n; i++)
@@ -251,7 +274,7 @@ static int balance_get(struct ctx *c, const struct product_ref *in, struct balan
         return balance_of(db(c), in, out);
 }
 
-static const struct paging movements_paging = PAGING(movement_filter, movement, { "-id", &movements_newest_query, "line" });
+static const struct paging movements_paging = PAGING(movement_filter, movement, { "-at", &movements_newest_query, "no" });
 
 static int movements_list(struct ctx *c, const struct movement_filter *in, struct movement_page *out)
 {
@@ -295,9 +318,9 @@ const struct service inventory_service = {
                 GET( "/v1/inventory/{product_id}/balance", balance_get, .who = STAFF, .scope = "inventory:read", .doc = "Every unit of a product: where it came from and where it is."),
                 GET( "/v1/inventory/{product_id}/movements", movements_list, .who = STAFF, .scope = "inventory:read", .page = &movements_paging, .doc = "The ledger of a product, newest first."),
                 POST("/v1/inventory/adjustments", stock_adjust, .who = STAFF, .scope = "inventory:write", .idempotent = true, .status = 201,
-                     .doc = "Counts stock anew: more or fewer units, with the reason.", REFUSES("no_such_product", "no_such_warehouse", "not_enough_stock")),
+                     .doc = "Counts stock anew: more or fewer units, with the reason.", REFUSES("no_such_product", "no_such_warehouse", "not_enough_stock", "too_much_stock")),
                 POST("/v1/inventory/receipts", stock_arrive, .who = STAFF, .scope = "inventory:write", .idempotent = true, .status = 201,
-                     .doc = "Books goods that came in.", REFUSES("no_such_product", "no_such_warehouse")),
+                     .doc = "Books goods that came in.", REFUSES("no_such_product", "no_such_warehouse", "too_much_stock")),
                 GET( "/v1/warehouses", warehouses_get, .who = STAFF, .scope = "inventory:read", .doc = "All warehouses."),
                 POST("/v1/warehouses", warehouse_open, .who = ADMIN, .scope = "inventory:write", .idempotent = true, .status = 201,
                      .doc = "Opens a warehouse.", REFUSES("warehouse_exists"))),
@@ -309,6 +332,7 @@ const struct service inventory_service = {
         EMITS(&stock_changed),
         SLUGS({ "out_of_stock",      409, "Fewer units are free than were asked for; nothing was taken." },
               { "not_enough_stock",  409, "An adjustment would take more than is free in that warehouse." },
+              { "too_much_stock",    409, "A warehouse takes a thousand million units of a product at most." },
               { "hold_differs",      409, "The order already holds other items under this attempt." },
               { "attempt_is_over",   409, "A later attempt of the order holds its stock." },
               { "no_such_warehouse", 400, "There is no warehouse with that id." },

@@ -16,6 +16,7 @@ DECLARE_LIST(receipt);
 struct delivery_note { struct receipt_list receipts; };
 
 struct stock_level   { uid product_id; int64_t available; };   /* stock.changed: in all warehouses */
+DECLARE_LIST(stock_level);
 
 extern const struct type hold_request_type, hold_type, receipt_type, delivery_note_type, stock_level_type;
 extern const struct event stock_changed;

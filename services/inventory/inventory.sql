@@ -22,10 +22,10 @@ select order_id, line, attempt, product_id, warehouse_no, quantity, :expires_at
 select order_id, line, attempt, product_id, warehouse_no, quantity, expires_at
   from hold where order_id = any (:orders.id) order by order_id, line;
 
--- holds_remove: hold_keys
--- The holds of these attempts and earlier ones.
-delete from hold h using unnest(:orders.id, :orders.attempt) as t (order_id, attempt)
- where h.order_id = t.order_id and h.attempt <= t.attempt;
+-- holds_remove: hold_write
+-- Exactly the rows that were read and given back; the caller counts them.
+delete from hold h using unnest(:gone.order_id, :gone.line, :gone.attempt) as t (order_id, line, attempt)
+ where h.order_id = t.order_id and h.line = t.line and h.attempt = t.attempt;
 
 -- holds_commit: hold_keys
 -- What was held is sold: the hold goes, a movement stays. Stock was taken when it was held.
@@ -50,14 +50,10 @@ insert into warehouse (id, code, name, country, created_at) values (:id, :code, 
 returning no, id, code, name, country, is_default, created_at;
 
 -- stock_add: change -> changed
-insert into stock as s (product_id, warehouse_no, quantity) values (:product_id, :warehouse_no, :delta)
+-- Its rows are locked (stock_lock), so a reduction was held against what is there.
+insert into stock as s (product_id, warehouse_no, quantity) values (:product_id, :warehouse_no, greatest(:delta, 0))
     on conflict (product_id, warehouse_no) do update set quantity = s.quantity + :delta
-returning quantity, (select coalesce(sum(quantity), 0)::int8 from stock where product_id = :product_id) + :delta as available;
-
--- stock_reduce: change -> changed ?
-update stock set quantity = quantity + :delta
- where product_id = :product_id and warehouse_no = :warehouse_no and quantity + :delta >= 0
-returning quantity, (select coalesce(sum(quantity), 0)::int8 from stock where product_id = :product_id) + :delta as available;
+returning quantity;
 
 -- movement_insert: change
 insert into movement (ref, line, product_id, warehouse_no, delta, kind, at, reason, by_user)
@@ -72,6 +68,9 @@ select product_id, :warehouse_no, sum(quantity) from unnest(:rows.product_id, :r
 -- movements_receive: receiving
 insert into movement (ref, line, product_id, warehouse_no, delta, kind, at, reason)
 select id, 1, product_id, :warehouse_no, quantity, 1, :now, 'delivery' from unnest(:rows.id, :rows.product_id, :rows.quantity) as t (id, product_id, quantity);
+
+-- levels_of: hold_keys -> stock_level *
+select product_id, sum(quantity)::int8 as available from stock where product_id = any (:products.id) group by product_id;
 
 -- stock_of: product_ref -> level_row *
 select w.id as warehouse_id, w.code, s.quantity from stock s join warehouse w on w.no = s.warehouse_no
@@ -90,7 +89,7 @@ select :product_id as product_id,
   from movement where product_id = :product_id;
 
 -- movements_newest: movement_filter -> movement *
-select m.ref as id, m.line, m.product_id, w.id as warehouse_id, m.delta, m.kind, m.at, m.reason
+select m.ref as id, m.line, m.no, m.product_id, w.id as warehouse_id, m.delta, m.kind, m.at, m.reason
   from movement m join warehouse w on w.no = m.warehouse_no
- where m.product_id = :product_id and (:after_id::uuid is null or (m.ref, m.line) < (:after_id, :after_int))
- order by m.ref desc, m.line desc limit :take;
+ where m.product_id = :product_id and (:after_int::int8 is null or m.no < :after_int)
+ order by m.no desc limit :take;

@@ -6,15 +6,28 @@
  * Pure: the rows were read before, what changed is written after. An order may be filled from several warehouses, in their order. */
 #include "holds.h"
 
-int plan_init(struct ctx *c, struct plan *p, struct stock_row_list locked, size_t holds_max)
+int plan_init(struct ctx *c, struct plan *p, struct stock_row_list locked)
 {
         *p = (struct plan){ .rows = locked, .before = arena_many(c->arena, int32_t, locked.n) };
         p->write.takes.v = arena_many(c->arena, struct stock_row, locked.n);
-        p->write.holds.v = arena_many(c->arena, struct hold_row, holds_max);
         if (arena_is_exhausted(c->arena))
                 return fail(c, RESOURCE_EXHAUSTED, "too_large", "the batch is too large");
         for (size_t i = 0; i < locked.n; i++)
                 p->before[i] = locked.v[i].quantity;
+        return 0;
+}
+
+static int hold_push(struct ctx *c, struct hold_row_list *l, size_t *room, struct hold_row row)
+{
+        if (l->n == *room) {
+                size_t more = *room ? *room * 2 : 64;
+                struct hold_row *v = arena_grow(c->arena, l->v, *room * sizeof row, more * sizeof row);
+                if (!v)
+                        return fail(c, RESOURCE_EXHAUSTED, "too_large", "the batch is too large");
+                l->v = v;
+                *room = more;
+        }
+        l->v[l->n++] = row;
         return 0;
 }
 
@@ -40,17 +53,29 @@ static int64_t available(const struct plan *p, uid product)
         return sum;
 }
 
-int plan_take(struct plan *p, struct ctx *caller, const struct hold_request *in)
+/* Why these items cannot be had; 0 when they can. */
+static int refuse(const struct plan *p, struct ctx *caller, const struct hold_request *in)
 {
-        int32_t line = 0;
-
         for (size_t i = 0; i < in->items.n; i++) {
                 const struct item *want = &in->items.v[i];
                 int64_t left = available(p, want->product_id);
+                for (size_t k = 0; k < i; k++)
+                        if (uid_eq(in->items.v[k].product_id, want->product_id))
+                                return fail(caller, INVALID_ARGUMENT, "repeated", "line %zu: the product is on line %zu already", i, k);
+                if (want->quantity < 1)
+                        return fail(caller, INVALID_ARGUMENT, "too_small", "line %zu: a quantity must be at least 1", i);
                 if (left < want->quantity)
                         return fail(caller, FAILED_PRECONDITION, "out_of_stock", "line %zu: %lld left of the %d that were asked for", i, (long long)left, want->quantity);
         }
-        for (size_t i = 0; i < in->items.n; i++) {
+        return 0;
+}
+
+int plan_take(struct ctx *c, struct plan *p, struct call *v, const struct hold_request *in)
+{
+        int32_t line = 0;
+
+        v->verdict = refuse(p, v->c, in);
+        for (size_t i = 0; i < in->items.n && v->verdict == 0; i++) {
                 const struct item *want = &in->items.v[i];
                 int32_t need = want->quantity;
                 for (size_t r = rows_of(p, want->product_id); need > 0; r++) {
@@ -59,22 +84,26 @@ int plan_take(struct plan *p, struct ctx *caller, const struct hold_request *in)
                         if (n == 0) continue;
                         row->quantity -= n;
                         need -= n;
-                        p->write.holds.v[p->write.holds.n++] = (struct hold_row){ in->order_id, ++line, in->attempt, want->product_id, row->warehouse_no, n, { 0 } };
+                        TRY(hold_push(c, &p->write.holds, &p->holds_max,
+                                      (struct hold_row){ in->order_id, ++line, in->attempt, want->product_id, row->warehouse_no, n, { 0 } }));
                 }
         }
         return 0;
 }
 
-void plan_give_back(struct plan *p, const struct hold_row *h)
+int plan_give_back(struct ctx *c, struct plan *p, const struct hold_row *h)
 {
-        for (size_t r = rows_of(p, h->product_id); r < p->rows.n && uid_eq(p->rows.v[r].product_id, h->product_id); r++)
-                if (p->rows.v[r].warehouse_no == h->warehouse_no)
-                        p->rows.v[r].quantity += h->quantity;
+        size_t r = rows_of(p, h->product_id);
+
+        while (r < p->rows.n && uid_eq(p->rows.v[r].product_id, h->product_id) && p->rows.v[r].warehouse_no != h->warehouse_no) r++;
+        if (r == p->rows.n || !uid_eq(p->rows.v[r].product_id, h->product_id))
+                return fail(c, ABORTED, "hold_moved", "a hold came in between");
+        p->rows.v[r].quantity += h->quantity;
+        return hold_push(c, &p->write.gone, &p->gone_max, *h);
 }
 
-int plan_finish(struct plan *p, struct ctx *c, struct db *tx)
+int plan_finish(struct plan *p, struct db *tx)
 {
-        (void)c;
         for (size_t i = 0, next; i < p->rows.n; i = next) {
                 int64_t was = 0, is = 0;
                 for (next = i; next < p->rows.n && uid_eq(p->rows.v[next].product_id, p->rows.v[i].product_id); next++) {

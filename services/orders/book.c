@@ -9,8 +9,8 @@
  *           v                        |
  *        rejected -------------------'          rejected --abandon "expired"--> expired (for good)
  *
- * The invoice counter's row is locked from the first statement of a confirming batch to its commit; numbers are taken for exactly the orders that
- * the same transaction writes, so a number is never missing and never used twice. */
+ * Numbers are taken from the counter's row, locked to the commit, for exactly the orders that the same transaction writes: none is missing, none
+ * is used twice. An order's row is its only lock: who would write it looks first when there may be one, and otherwise meets the primary key. */
 #include <stdlib.h>
 #include "book.h"
 #include "orders_sql.h"
@@ -100,10 +100,20 @@ static int seen_cmp(const void *a, const void *b)
         return uid_cmp(((const struct order_seen *)a)->id, ((const struct order_seen *)b)->id);
 }
 
+static void seen_sort(struct order_seen_list *l)
+{
+        if (l->n) qsort(l->v, l->n, sizeof *l->v, seen_cmp);
+}
+
 static const struct order_seen *seen_of(const struct order_seen_list *l, uid id)
 {
         struct order_seen key = { .id = id };
         return l->n ? bsearch(&key, l->v, l->n, sizeof key, seen_cmp) : NULL;
+}
+
+static int too_large(struct ctx *c)
+{
+        return fail(c, RESOURCE_EXHAUSTED, "too_large", "the batch is too large");
 }
 
 BATCHED(order_find, order_ref, order_seen);
@@ -113,10 +123,12 @@ static int order_find(struct ctx *c, struct batch *b)
         struct order_keys keys = { { arena_many(c->arena, struct order_ref, b->n), b->n } };
         struct order_seen_list found;
 
+        if (!keys.keys.v)
+                return too_large(c);
         for (size_t i = 0; i < b->n; i++)
                 keys.keys.v[i] = *order_find_in(&b->v[i]);
         TRY(orders_seen(db(c), &keys, &found));
-        if (found.n) qsort(found.v, found.n, sizeof *found.v, seen_cmp);
+        seen_sort(&found);
         EACH_CALL(v, b) {
                 const struct order_seen *seen = seen_of(&found, order_find_in(v)->id);
                 if (seen) *order_find_out(v) = *seen;
@@ -190,6 +202,8 @@ static int confirm_sort(struct db *tx, struct batch *b, bool *write, struct conf
         bool look = b->again;
         size_t n_lines = 0;
 
+        if (arena_is_exhausted(c->arena))
+                return too_large(c);
         for (size_t i = 0; i < b->n; i++) {
                 const struct confirm *in = order_confirm_in(&b->v[i]);
                 keys.keys.v[i] = (struct order_ref){ in->id };
@@ -198,11 +212,13 @@ static int confirm_sort(struct db *tx, struct batch *b, bool *write, struct conf
         }
         if (look) {
                 TRY(orders_seen_lock(tx, &keys, &seen));
-                if (seen.n) qsort(seen.v, seen.n, sizeof *seen.v, seen_cmp);
+                seen_sort(&seen);
         }
         w->rows.v    = arena_many(c->arena, struct confirm_row, b->n);
         w->revived.v = arena_many(c->arena, struct confirm_row, b->n);
         w->lines.v   = arena_many(c->arena, struct line_row, n_lines);
+        if (arena_is_exhausted(c->arena))
+                return too_large(c);
         for (size_t i = 0; i < b->n; i++) {
                 const struct order_seen *s = seen_of(&seen, keys.keys.v[i].id);
                 write[i] = confirm_may_write(&b->v[i], s);
@@ -259,26 +275,46 @@ static int order_confirm(struct ctx *c, struct batch *b)
 
 BATCHED(order_abandon, abandonment, fate);
 
+/* The confirmed ones among the orders of a batch, when there are any: tombstones_write does not return them. */
+static int confirmed_of(struct db *tx, const struct abandon_batch *asked, size_t n_dead, struct order_seen_list *out)
+{
+        struct ctx *c = db_ctx(tx);
+        struct order_keys keys = { { arena_many(c->arena, struct order_ref, asked->rows.n), asked->rows.n } };
+
+        if (n_dead >= asked->rows.n)
+                return 0;
+        if (!keys.keys.v)
+                return too_large(c);
+        for (size_t i = 0; i < keys.keys.n; i++)
+                keys.keys.v[i].id = asked->rows.v[i].id;
+        TRY(orders_seen(tx, &keys, out));
+        seen_sort(out);
+        return 0;
+}
+
 static int order_abandon(struct ctx *c, struct batch *b)
 {
         struct abandon_batch w = { .at = clock_now(), .rows = { arena_many(c->arena, struct tombstone, b->n), b->n } };
         struct abandon_batch written = { .at = w.at, .rows = { arena_many(c->arena, struct tombstone, b->n), 0 } };
-        struct order_seen_list dead;
+        struct order_seen_list dead, alive = { 0 };
 
+        if (arena_is_exhausted(c->arena))
+                return too_large(c);
         for (size_t i = 0; i < b->n; i++) {
                 const struct abandonment *in = order_abandon_in(&b->v[i]);
                 w.rows.v[i] = (struct tombstone){ in->id, str_eq(in->reason, STR("expired")) ? ORDER_EXPIRED : ORDER_REJECTED, in->attempt, in->reason };
         }
         TX(tx, c);
         TRY(tombstones_write(tx, &w, &dead));
-        if (dead.n) qsort(dead.v, dead.n, sizeof *dead.v, seen_cmp);
+        seen_sort(&dead);
+        TRY(confirmed_of(tx, &w, dead.n, &alive));
         EACH_CALL(v, b) {
                 const struct abandonment *in = order_abandon_in(v);
-                const struct order_seen *s = seen_of(&dead, in->id);
-                *order_abandon_out(v) = s ? (struct fate){ s->state, s->attempt } : (struct fate){ ORDER_CONFIRMED, 0 };
+                const struct order_seen *s = seen_of(&dead, in->id), *stands = s ? s : seen_of(&alive, in->id);
+                *order_abandon_out(v) = (struct fate){ stands->state, stands->attempt };
                 if (!s) continue;                               /* confirmed: nothing was written */
                 written.rows.v[written.rows.n++] = w.rows.v[v - b->v];
-                TRY(emit(tx, &order_rejected, &(struct order_rejection){ in->id, in->attempt, in->reason }));
+                TRY(emit(tx, &order_rejected, &(struct order_rejection){ in->id, s->attempt, in->reason }));
         }
         if (written.rows.n)
                 TRY(order_changes_insert_later(tx, &written));

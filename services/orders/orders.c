@@ -8,6 +8,7 @@
  * same hold and the same payment. A refusal is not stored; what it held is given up under the order's tombstone, which also
  * stops any slow twin of this attempt. */
 #include "orders/orders.h"
+#include "app.h"
 #include "book.h"
 #include "catalog/catalog.h"
 #include "inventory/inventory.h"
@@ -103,13 +104,17 @@ static uid order_id_of(uid buyer, str key)
         return id;
 }
 
-/* What makes two requests the same: products, quantities and the card, in the order given. */
+_Static_assert(sizeof(struct item) == 20, "an item has no padding: its bytes are hashed");
+
+/* What makes two requests the same: products, quantities and the card, in the order given. Keyed, since a card's number could be guessed from
+ * a plain hash. */
 static int64_t fingerprint_of(struct ctx *c, const struct order_draft *in)
 {
-        struct digest d = sha256_parts((const str[]){ { (const char *)in->items.v, in->items.n * sizeof *in->items.v }, in->payment.card }, 2);
+        struct digest key = app_secret(c, "order fingerprints");
+        struct digest d = sha256_parts((const str[]){ { (const char *)key.b, sizeof key.b }, { (const char *)in->items.v, in->items.n * sizeof *in->items.v },
+                                                      in->payment.card }, 3);
         int64_t f;
 
-        (void)c;
         memcpy(&f, d.b, sizeof f);
         return f == 0 ? 1 : f;
 }
@@ -119,12 +124,15 @@ static int order_load(struct ctx *c, uid id, uid buyer, struct order *out)
         return order_by_id(db(c), &(struct order_key){ id, buyer }, out);
 }
 
+static int key_reused(struct ctx *c)
+{
+        return fail_http(c, 422, INVALID_ARGUMENT, "idempotency_key_reused", "this Idempotency-Key was used for another order");
+}
+
 /* The order is there already: the same request gets the first answer, another one a refusal. */
 static int order_again(struct ctx *c, const struct confirm *a, const struct order_seen *seen, struct order *out)
 {
-        if (seen->fingerprint != a->fingerprint)
-                return fail_http(c, 422, INVALID_ARGUMENT, "idempotency_key_reused", "this Idempotency-Key was used for another order");
-        return order_load(c, a->id, a->buyer, out);
+        return seen->fingerprint == a->fingerprint ? order_load(c, a->id, a->buyer, out) : key_reused(c);
 }
 
 /* Before a refusal that held nothing is told: a twin of this request may have been confirmed meanwhile, and its answer is the true one. */
@@ -160,10 +168,8 @@ static int order_judge_seen(struct ctx *c, struct confirm *a, const struct order
         return 0;
 }
 
-static void order_answer(struct ctx *c, const struct confirm *a, const struct confirmed *done, struct order *out)
+static void order_answer(const struct confirm *a, const struct confirmed *done, struct order *out, struct order_change *first)
 {
-        struct order_change *first = arena_one(c->arena, struct order_change);
-
         *first = (struct order_change){ ORDER_CONFIRMED, done->placed_at, { 0 } };
         *out = (struct order){ .id = a->id, .buyer = a->buyer, .state = ORDER_CONFIRMED, .invoice_number = done->invoice_number, .total = a->total,
                                .placed_at = done->placed_at, .items = a->lines, .history = { first, 1 } };
@@ -183,40 +189,69 @@ static int draft_check(struct ctx *c, const struct order_draft *in)
         return flaws_fail(c);
 }
 
-/* Ask the others first, write last; no call is made while a transaction is open. */
-static int order_place(struct ctx *c, const struct order_draft *in, struct order *out)
+/* May the stock be held although the answer is a failure? */
+static bool is_in_doubt(int code)
 {
-        struct confirm a = { .id = order_id_of(caller_id(c), c->idempotency_key), .buyer = caller_id(c), .attempt = 1,
-                             .fingerprint = fingerprint_of(c, in) };
+        return code == -UNAVAILABLE || code == -DEADLINE_EXCEEDED || code == -CANCELLED;
+}
+
+static int order_hold(struct ctx *c, const struct confirm *a, const struct item_list *items)
+{
+        int r = inventory_hold_call(c, &(struct hold_request){ a->id, a->attempt, *items }, &(struct hold){ 0 });
+
+        return r == -FAILED_PRECONDITION && !strcmp(c->fault.slug, "hold_differs") ? key_reused(c) : r;
+}
+
+/* One attempt: ask the others first, write last; no call is made while a transaction is open. */
+static int order_attempt(struct ctx *c, const struct order_draft *in, struct confirm *a, struct order *out)
+{
         struct order_seen seen = { 0 };
         struct quote quote;
         struct confirmed done = { 0 };
         int r;
 
-        TRY(draft_check(c, in));
-        TRY(order_find_call(c, &(struct order_ref){ a.id }, &seen));
+        TRY(order_find_call(c, &(struct order_ref){ a->id }, &seen));
         if (seen.attempt && seen.state == ORDER_CONFIRMED)
-                return order_again(c, &a, &seen, out);
+                return order_again(c, a, &seen, out);
         if (seen.attempt)
-                TRY(order_judge_seen(c, &a, &seen));
+                TRY(order_judge_seen(c, a, &seen));
 
         TRY(catalog_quote_call(c, &(struct basket){ in->items }, &quote));
-        a.total = quote.total;
-        TRY(confirm_lines(c, &quote, &a.lines));
+        a->total = quote.total;
+        TRY(confirm_lines(c, &quote, &a->lines));
 
-        r = inventory_hold_call(c, &(struct hold_request){ a.id, a.attempt, in->items }, &(struct hold){ 0 });
+        r = order_hold(c, a, &in->items);
         if (r < 0)
-                return code_may_retry(r) ? order_give_up(c, &a, r, out) : order_refuse(c, &a, r, out);
-        r = payment_authorise_call(c, &(struct charge){ a.id, a.buyer, a.attempt, a.total, in->payment.card }, &(struct authorisation){ 0 });
+                return is_in_doubt(r) ? order_give_up(c, a, r, out) : order_refuse(c, a, r, out);
+        r = payment_authorise_call(c, &(struct charge){ a->id, a->buyer, a->attempt, a->total, in->payment.card }, &(struct authorisation){ 0 });
         if (r < 0)
-                return order_give_up(c, &a, r, out);
-        r = order_confirm_call(c, &a, &done);
+                return order_give_up(c, a, r, out);
+        r = order_confirm_call(c, a, &done);
         if (r < 0)
-                return order_give_up(c, &a, r, out);
+                return order_give_up(c, a, r, out);
         if (done.was_there)
-                return order_refuse(c, &a, fail(c, ABORTED, "try_again", "another request with this key was faster; send this one again"), out);
-        order_answer(c, &a, &done, out);
+                return fail(c, ABORTED, "try_again", "a twin of this request was faster; send this one again");
+        if (a->attempt > 1)
+                return order_load(c, a->id, a->buyer, out);     /* it has a history */
+        order_answer(a, &done, out, arena_one(c->arena, struct order_change));
         return 0;
+}
+
+enum { TRIES = 3 };
+
+/* What is ABORTED met a twin, a sweeper or what a crash had left behind: that attempt is over, and the next one may go. */
+static int order_place(struct ctx *c, const struct order_draft *in, struct order *out)
+{
+        struct confirm a = { .id = order_id_of(caller_id(c), c->idempotency_key), .buyer = caller_id(c), .attempt = 1,
+                             .fingerprint = fingerprint_of(c, in) };
+        int r = -ABORTED;
+
+        TRY(draft_check(c, in));
+        for (int tries = 0; r == -ABORTED && tries < TRIES; tries++) {
+                fault_clear(c);
+                r = order_attempt(c, in, &a, out);
+        }
+        return r;
 }
 
 /* ---- reading -------------------------------------------------------------------------------------------------------- */

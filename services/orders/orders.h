@@ -24,13 +24,13 @@ struct order_confirmation { uid id, buyer; int32_t attempt; str invoice_number; 
 struct order_rejection    { uid id; int32_t attempt; str reason; };             /* "payment_declined", "expired" ... */
 
 struct abandonment   { uid id; int32_t attempt; str reason; };                  /* reason "expired" is for good */
-struct fate          { int32_t state; int32_t attempt; };                       /* of enum order_state */
+struct fate          { int32_t state; int32_t attempt; };                       /* of enum order_state; the attempt that stands, or the last given up */
 
 extern const struct type order_ref_type, order_line_type, order_type, order_confirmation_type, order_rejection_type, abandonment_type, fate_type;
 extern const struct event order_confirmed, order_rejected;
 extern const struct service orders_service;
 
-/* Asks that an attempt be given up: writes a tombstone unless the order is confirmed. The answer is final for that attempt. Says order.rejected
- * (again, when asked again). Batched. */
+/* Asks that an attempt and those before it be given up: writes a tombstone unless the order is confirmed. The answer is final for that attempt.
+ * Says order.rejected (again, when asked again). Batched. */
 CONTRACT(order_abandon, abandonment, fate)
 #endif

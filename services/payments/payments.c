@@ -100,7 +100,7 @@ static const struct provider *const provider = &test_provider;
 
 static const struct setting payments_settings[] = {
         { "payments.provider-timeout", SET_MS, "3s", 100, MINUTES(1), false, "How long the payment provider may take to answer." },
-        { "payments.sweep-after", SET_MS, "30m", SECONDS(1), HOURS(24), false, "After how long orders is asked about an authorisation that nobody captured." },
+        { "payments.sweep-after", SET_MS, "30m", MINUTES(1), HOURS(24), false, "After how long orders is asked about an authorisation that nobody captured." },
         { 0 },
 };
 
@@ -124,8 +124,8 @@ static int intents_look(struct db *tx, struct batch *b, struct intent_batch *w)
                 for (size_t i = 0; i < have.n; i++) {
                         const struct intent_row *h = &have.v[i];
                         if (!uid_eq(h->order_id, in->order_id) || h->attempt != in->attempt) continue;
-                        if (h->amount != in->amount || !str_eq(h->cur, in->cur))
-                                v->verdict = fail(v->c, FAILED_PRECONDITION, "amount_differs", "this attempt was charged with another amount");
+                        if (h->amount != in->amount || !str_eq(h->cur, in->cur) || !str_eq(h->card_last4, in->card_last4))
+                                v->verdict = fail(v->c, ABORTED, "attempt_is_over", "this attempt was charged otherwise; send the request again");
                         intent_record_out(v)->state = h->state;
                 }
         }
@@ -195,12 +195,12 @@ static int payment_authorise(struct ctx *c, const struct charge *in, struct auth
                 fault_copy(c, &late);
                 return -(int)c->fault.code;
         }
+        if (said.state != AUTHORISED && said.state != row.state)        /* what stands is of an earlier request, and its end */
+                return fail(c, ABORTED, "attempt_is_over", "this attempt of the order is over; send the request again");
         if (said.state == DECLINED)
                 return fail_http(c, 402, FAILED_PRECONDITION, "payment_declined", "the card was declined");
         if (said.state == UNANSWERED)
                 return fail(c, DEADLINE_EXCEEDED, "payment_timed_out", "the payment provider did not answer in time; nothing was charged");
-        if (said.state == VOIDED)
-                return fail(c, ABORTED, "attempt_is_over", "this attempt was voided; send the request again");
         *out = (struct authorisation){ in->order_id, in->attempt, in->amount, row.card_last4 };
         return 0;
 }
@@ -229,10 +229,19 @@ static int payment_capture(struct ctx *c, struct batch *b)
         return tx_commit(tx);
 }
 
+/* These attempts and those before them. The provider is told of each one named, whether we know of it or not: its answer may have been lost. */
 static int attempts_void(struct ctx *c, const struct void_batch *w)
 {
-        for (size_t i = 0; i < w->rows.n; i++)
+        struct attempt_ref_list earlier = { 0 };
+        bool has_earlier = false;
+
+        for (size_t i = 0; i < w->rows.n; i++) {
                 TRY(provider->cancel(c, w->rows.v[i].order_id, w->rows.v[i].attempt));
+                has_earlier |= w->rows.v[i].attempt > 1;
+        }
+        if (has_earlier) TRY(intents_open(db(c), w, &earlier));
+        for (size_t i = 0; i < earlier.n; i++)
+                TRY(provider->cancel(c, earlier.v[i].order_id, earlier.v[i].attempt));
         TX(tx, c);
         TRY(intents_void_later(tx, w));
         return tx_commit(tx);
@@ -251,32 +260,37 @@ static int payment_undo(struct ctx *c, struct batch *b)
         return attempts_void(c, &w);
 }
 
-static int payment_void(struct ctx *c, const struct attempt_ref *in, struct nothing *out)
+/* Money that nobody has captured: orders decides. Given up: the order.rejected that the question brings voids it. Confirmed at this attempt:
+ * order.confirmed will capture it. Confirmed at a later one: a slow twin asked for this money after its attempt was over. */
+static int attempt_ask(struct ctx *c, uid order_id, int32_t attempt, const char *reason)
 {
-        struct attempt_ref one = *in;
+        struct attempt_ref one = { order_id, attempt };
+        struct fate fate;
 
-        (void)out;
-        return attempts_void(c, &(struct void_batch){ { &one, 1 } });
+        TRY(order_abandon_call(c, &(struct abandonment){ order_id, attempt, str_of(reason) }, &fate));
+        return fate.state == ORDER_CONFIRMED && fate.attempt != attempt ? attempts_void(c, &(struct void_batch){ { &one, 1 } }) : 0;
 }
 
-/* The order's fate is asked, as the sweeper does: a second answer for an order that stands changes nothing, one for an attempt that was given up is
- * cancelled by the order.rejected that the question brings. */
-int payment_answered(struct ctx *c, uid order_id, int32_t attempt)
+int payment_answered(struct ctx *c, uid order_id, int32_t attempt, when asked_at)
 {
         struct intent_row key = { .order_id = order_id, .attempt = attempt };
         struct intent_row_list have;
         struct attempt_ref one = { order_id, attempt };
 
         TRY(intents_of(db(c), &(struct intent_batch){ .rows = { &key, 1 } }, &have));
+        if (have.n == 0 && clock_now().us - asked_at.us < 60 * 1000000)
+                return fail(c, NOT_FOUND, "not_yet", "the attempt is not written down yet");
         if (have.n && have.v[0].state == AUTHORISED)
                 return 0;                               /* told twice */
-        return attempts_void(c, &(struct void_batch){ { &one, 1 } });
+        if (have.n && have.v[0].state == VOIDED)
+                return attempts_void(c, &(struct void_batch){ { &one, 1 } });
+        return attempt_ask(c, order_id, attempt, "payment_answered_late");
 }
 
 static int authorisation_ask(struct ctx *c, void *arg)
 {
         const struct sweep_row *a = arg;
-        return order_abandon_call(c, &(struct abandonment){ a->order_id, a->attempt, STR("expired") }, &(struct fate){ 0 });
+        return attempt_ask(c, a->order_id, a->attempt, "expired");
 }
 
 static int authorisations_sweep(struct ctx *c, const struct nothing *in, struct nothing *out)
@@ -317,7 +331,6 @@ static int balance_read(struct ctx *c, const struct nothing *in, struct trial_ba
 
 /*  operation             takes        gives         */
 OP( payment_authorise,    charge,      authorisation );
-OP( payment_void,         attempt_ref, nothing       );
 OP( payment_get,          payment_ref, payment       );
 OP( balance_read,         nothing,     trial_balance );
 OP( authorisations_sweep, nothing,     nothing       );
@@ -330,7 +343,7 @@ const struct service payments_service = {
                 GET("/v1/payments/balance", balance_read, .who = STAFF, .scope = "payments:read", .doc = "The trial balance of the ledger."),
                 GET("/v1/payments/{order_id}", payment_get, .who = USER, .scope = "payments:read", .doc = "The payment of an order: one's own, or anybody's for staff.",
                     .slugs = (const char *const[]){ "no_such_payment", NULL })),
-        CALLS(&payment_authorise_op, &payment_void_op, &intent_record_op),
+        CALLS(&payment_authorise_op, &intent_record_op),
         CONSUMES(
                 ON(order_confirmed, payment_capture),
                 ON(order_rejected,  payment_undo)),
@@ -340,7 +353,7 @@ const struct service payments_service = {
         EMITS(&payment_captured, &payment_declined),
         SLUGS({ "payment_declined",  402, "The provider declined the charge; nothing was ordered." },
               { "payment_timed_out", 504, "The provider did not answer in time; nothing was ordered, and what it may have authorised is voided." },
-              { "amount_differs",    409, "The attempt was charged with another amount before." },
+              { "attempt_is_over",   409, "The attempt of the order was charged otherwise or voided before; the next one may go." },
               { "no_such_payment",   404, "There is no payment for that order, or it is not yours." }),
         .migrations = payments_migrations,
         .queries    = payments_queries,

@@ -17,7 +17,7 @@ extern const struct type charge_type, authorisation_type, attempt_ref_type;
 extern const struct event payment_captured, payment_declined;
 extern const struct service payments_service;
 
-/* Idempotent for the same attempt and amount. payment_declined (402), payment_timed_out (the provider has not answered; it will be voided). */
+/* Idempotent for the same attempt, amount and card. payment_declined (402), payment_timed_out (the provider has not answered; it will be voided),
+ * attempt_is_over (ABORTED: another charge stands for this attempt, or it was voided). There is no way to void: order.rejected does. */
 CONTRACT(payment_authorise, charge, authorisation)
-CONTRACT(payment_void,      attempt_ref, nothing)       /* this and earlier attempts; nothing to void is no failure     */
 #endif

@@ -19,10 +19,17 @@ insert into transfer (order_id, kind, attempt, debit, credit, amount_minor, amou
 select order_id, 1, attempt, 1, 2, amount, cur, :at
   from unnest(:rows.order_id, :rows.attempt, :rows.amount, :rows.cur) as t (order_id, attempt, amount, cur);
 
+-- intents_open: void_batch -> attempt_ref *
+-- What earlier attempts may still have at the provider.
+select distinct i.order_id, i.attempt
+  from unnest(:rows.order_id, :rows.attempt) as t (order_id, attempt)
+  join intent i on i.order_id = t.order_id and i.attempt < t.attempt and i.state in (0, 2)
+ where not exists (select from transfer c where c.order_id = i.order_id and c.attempt = i.attempt);
+
 -- intents_void: void_batch
 update intent i set state = 3 from unnest(:rows.order_id, :rows.attempt) as t (order_id, attempt)
  where i.order_id = t.order_id and i.attempt <= t.attempt and i.state in (0, 2)
-   and not exists (select from transfer c where c.order_id = i.order_id);
+   and not exists (select from transfer c where c.order_id = i.order_id and c.attempt = i.attempt);
 
 -- payment_by_order: payment_key -> payment
 select i.order_id, i.buyer, i.attempt, i.amount_minor, i.amount_cur, i.card_last4, i.created_at, c.at as captured_at,
@@ -44,14 +51,20 @@ select a.no, a.name, l.cur as currency, coalesce(sum(l.amount) filter (where l.a
 -- With ties: the rows of one batch share their instant, and the mark moves by instants.
 select i.order_id, i.attempt, i.created_at from intent i
  where i.created_at > (select at from sweep_mark) and i.created_at <= :upto and i.state in (0, 2)
-   and not exists (select from transfer c where c.order_id = i.order_id)
+   and not exists (select from transfer c where c.order_id = i.order_id and c.attempt = i.attempt)
  order by i.created_at fetch first 500 rows with ties;
 
 -- sweep_move: sweep
 update sweep_mark set at = :upto;
 
--- test_answer_later: late_answer
-insert into test_answer (order_id, attempt, due_at) values (:order_id, :attempt, :due_at);
+-- test_answer_later: test_answer
+insert into test_answer (order_id, attempt, asked_at, due_at) values (:order_id, :attempt, :asked_at, :due_at);
 
--- test_answers_take: nothing -> attempt_ref *
-delete from test_answer where no in (select no from test_answer where due_at <= :now order by no limit 500) returning order_id, attempt;
+-- test_answers_due: nothing -> test_answer *
+select no, order_id, attempt, asked_at, due_at from test_answer where due_at <= :now order by no limit 500;
+
+-- test_answer_again: test_answer
+update test_answer set due_at = :due_at where no = :no;
+
+-- test_answer_done: test_answer
+delete from test_answer where no = :no;

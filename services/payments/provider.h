@@ -21,8 +21,9 @@ struct provider {
 extern const struct provider test_provider;
 extern const struct op test_answers_deliver_op;         /* a job: answers that were on their way */
 
-/* An answer nobody waits for: approved after we gave up, or a second time. Cancels what must not stand. Waits. */
-int payment_answered(struct ctx *c, uid order_id, int32_t attempt);
+/* An approval that nobody waits for: after we gave up, or a second time. What must not stand is cancelled, once orders has said so. Waits.
+ *   returns  0; -NOT_FOUND the attempt is not written down (yet), and was asked for less than a minute ago: tell again later */
+int payment_answered(struct ctx *c, uid order_id, int32_t attempt, when asked_at);
 
 /* The test provider's cards, and amounts that do the same for any card (minor units, any currency):
  *   4242424242424242             pays                          4000000000000044   40200044   never answers

@@ -9,10 +9,15 @@
 
 enum manner { PAYS, DECLINES, NEVER, TWICE, LATE };
 
-struct late_answer { uid order_id; int32_t attempt; when due_at; };
-DECLARE_LIST(attempt_ref);
+struct test_answer { int64_t no; uid order_id; int32_t attempt; when asked_at, due_at; };
+DECLARE_LIST(test_answer);
 
-MESSAGE(late_answer, "an answer on its way", F(late_answer, 1, order_id), F(late_answer, 2, attempt), F(late_answer, 3, due_at));
+MESSAGE(test_answer, "an answer on its way",
+        F(test_answer, 1, no),
+        F(test_answer, 2, order_id),
+        F(test_answer, 3, attempt),
+        F(test_answer, 4, asked_at),
+        F(test_answer, 5, due_at));
 
 static const struct { const char *card; int64_t amount; enum manner manner; } manners[] = {
         { "4000000000000002", 40200002, DECLINES },
@@ -31,8 +36,8 @@ static enum manner manner_of(const struct charge *charge)
 
 static int answer_after(struct ctx *c, const struct charge *charge, int ms)
 {
-        when due = { clock_now().us + (int64_t)ms * 1000 };
-        return test_answer_later(db(c), &(struct late_answer){ charge->order_id, charge->attempt, due });
+        when now = clock_now();
+        return test_answer_later(db(c), &(struct test_answer){ 0, charge->order_id, charge->attempt, now, { now.us + (int64_t)ms * 1000 } });
 }
 
 static int authorise(struct ctx *c, const struct charge *charge, enum provider_says *says)
@@ -69,14 +74,28 @@ static int cancel(struct ctx *c, uid order_id, int32_t attempt)
 
 const struct provider test_provider = { "test", authorise, capture, cancel };
 
+/* A provider tells again until it is heard. */
+static int deliver(struct ctx *c, struct test_answer *a)
+{
+        int r = payment_answered(c, a->order_id, a->attempt, a->asked_at);
+
+        if (r == -NOT_FOUND) {
+                fault_clear(c);
+                a->due_at.us = clock_now().us + 5000000;
+                return test_answer_again(db(c), a);
+        }
+        TRY(r);
+        return test_answer_done(db(c), a);
+}
+
 static int test_answers_deliver(struct ctx *c, const struct nothing *in, struct nothing *out)
 {
-        struct attempt_ref_list due;
+        struct test_answer_list due;
 
         (void)out;
-        TRY(test_answers_take(db(c), in, &due));
+        TRY(test_answers_due(db(c), in, &due));
         for (size_t i = 0; i < due.n; i++)
-                TRY(payment_answered(c, due.v[i].order_id, due.v[i].attempt));
+                TRY(deliver(c, &due.v[i]));
         return 0;
 }
 

@@ -26,7 +26,7 @@ create table stock (
 -- Open holds only: a row goes when its order is confirmed or rejected. No index on expires_at: it costs each insert, and the sweeper reads a small table.
 create table hold (
         order_id     uuid not null,
-        line         int2 not null,
+        line         int4 not null,
         attempt      int4 not null,
         product_id   uuid not null,
         warehouse_no int4 not null,
@@ -35,10 +35,12 @@ create table hold (
         primary key (order_id, line)
 );
 
--- Append only. ref: the order of a sale, else the movement's own id. kind: 1 received, 2 adjusted, 3 sold.
+-- Append only. ref: the order of a sale, else the movement's own id. kind: 1 received, 2 adjusted, 3 sold. no: in the order they were
+-- written, for reading; ids made from keys of buyers have no order.
 create table movement (
         ref          uuid not null,
-        line         int2 not null,
+        line         int4 not null,
+        no           int8 not null generated always as identity,
         product_id   uuid not null,
         warehouse_no int4 not null,
         delta        int4 not null,
@@ -48,4 +50,4 @@ create table movement (
         by_user      uuid,
         primary key (ref, line)
 );
-create index movements_of_product on movement (product_id, ref);
+create index movements_of_product on movement (product_id, no);

@@ -31,14 +31,14 @@ create table order_item (
         primary key (order_id, line)
 );
 
--- Changes before or after the confirmation, which is the order's own row.
+-- Attempts that were given up; the confirmation is the order's own row.
 create table order_change (
         order_id     uuid not null,
-        no           int8 generated always as identity (cache 32),
+        attempt      int4 not null,
         state        int2 not null,
         at           timestamptz not null,
         note         text,
-        primary key (order_id, no)
+        primary key (order_id, attempt)
 );
 
 create table invoice_counter (
@@ -47,3 +47,7 @@ create table invoice_counter (
         last_no      int8 not null,
         primary key (series, year)
 ) with (fillfactor = 10);
+
+-- SK-2026-00000042: eight digits, or as many as the number has.
+create function invoice_name(series text, year int4, no int8) returns text language sql immutable as
+$$ select series || '-' || year || '-' || lpad(no::text, greatest(8, length(no::text)), '0') $$;

@@ -50,5 +50,6 @@ create table test_answer (
         no           int8 generated always as identity primary key,
         order_id     uuid not null,
         attempt      int4 not null,
+        asked_at     timestamptz not null,
         due_at       timestamptz not null
 );

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * shop.c - see shop.h. The audit asks the databases themselves, never the services. */
+#include "shop.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "inventory/inventory.h"
+
+/* ---- answers ---------------------------------------------------------------------------------------------------------- */
+
+static bool is_text(str json, const char *want)
+{
+        return json.n == strlen(want) + 2 && !memcmp(json.p + 1, want, json.n - 2);
+}
+
+static bool told(bool right, struct http_answer a, const char *want)
+{
+        if (!right) fprintf(stderr, "wanted %s, got %d " STR_FMT "\n", want, a.status, STR_ARG(a.body));
+        return right;
+}
+
+bool says(struct http_answer a, int status, const char *slug)
+{
+        return told(a.status == status && is_text(json_member(a.body, "slug"), slug), a, slug);
+}
+
+bool blames(struct http_answer a, const char *pointer, const char *slug)
+{
+        str errors = json_member(a.body, "errors"), one;
+
+        if (a.status == 400 && errors.p)
+                for (struct json_walk walk = json_open(errors); json_next_element(&walk, &one);)
+                        if (is_text(json_member(one, "pointer"), pointer) && is_text(json_member(one, "slug"), slug)) return true;
+        return told(false, a, pointer);
+}
+
+str text_of(struct http_answer a, const char *name)
+{
+        str json = json_member(a.body, name);
+        return json.n >= 2 ? str_cut(json, 1, json.n - 1) : (str){ NULL, 0 };
+}
+
+int64_t int_of(struct http_answer a, const char *name)
+{
+        str json = json_member(a.body, name);
+        return json.p ? strtoll(json.p, NULL, 10) : INT64_MIN;
+}
+
+/* ---- a shop ------------------------------------------------------------------------------------------------------------- */
+
+void shop_open(struct shop *s, struct world *w)
+{
+        struct seeded seeded;
+
+        s->w = w;
+        if (catalog_seed_call(as(w, "service"), &(struct seeding){ PRODUCTS, 1 }, &seeded) < 0 || seeded.ids.n < PRODUCTS)
+                world_wrong(__FILE__, __LINE__, "the catalogue could not be filled: " STR_FMT, STR_ARG(last(w)->fault.message));
+        memcpy(s->products, seeded.ids.v, sizeof s->products);
+}
+
+void stock(struct shop *s, int product, int quantity)
+{
+        struct receipt r = { s->products[product], quantity };
+
+        if (inventory_receive_call(as(s->w, "service"), &(struct delivery_note){ { &r, 1 } }, &(struct nothing){ 0 }) < 0)
+                world_wrong(__FILE__, __LINE__, "stock could not be received: " STR_FMT, STR_ARG(last(s->w)->fault.message));
+}
+
+static const char *say(struct shop *s, const char *fmt, ...) PRINTF(2, 3);
+static const char *say(struct shop *s, const char *fmt, ...)
+{
+        struct ctx *c = as(s->w, "");
+        va_list ap;
+
+        va_start(ap, fmt);
+        str text = arena_vprintf(c->arena, fmt, ap);
+        va_end(ap);
+        return text.p;
+}
+
+static const char *id_of(struct shop *s, int product)
+{
+        char *text = arena_alloc(as(s->w, "")->arena, 37);
+        uid_format(s->products[product], text);
+        return text;
+}
+
+const char *basket(struct shop *s, int product, int quantity, const char *card)
+{
+        return say(s, "{\"items\":[{\"product_id\":\"%s\",\"quantity\":%d}]%s%s%s}", id_of(s, product), quantity,
+                   card ? ",\"payment\":{\"card\":\"" : "", card ? card : "", card ? "\"}" : "");
+}
+
+const char *basket_of_two(struct shop *s, int one, int n_one, int two, int n_two)
+{
+        return say(s, "{\"items\":[{\"product_id\":\"%s\",\"quantity\":%d},{\"product_id\":\"%s\",\"quantity\":%d}]}", id_of(s, one), n_one, id_of(s, two), n_two);
+}
+
+struct http_answer buy(struct shop *s, const char *who, const char *body)
+{
+        return http(s->w, who, POST, "/v1/orders", body);
+}
+
+int64_t free_units(struct shop *s, int product)
+{
+        return number(s->w, "inventory", say(s, "select coalesce(sum(quantity), 0)::int8 from stock where product_id = '%s'", id_of(s, product)));
+}
+
+void sweep(struct shop *s)
+{
+        settle(s->w);
+        run_job(s->w, "inventory", "sweep-holds");
+        run_job(s->w, "payments", "sweep-authorisations");
+        run_job(s->w, "payments", "test-answers");
+        settle(s->w);
+}
+
+/* ---- audit ---------------------------------------------------------------------------------------------------------------- */
+
+struct finding { const char *service, *sql, *what; };
+
+/* Each counts what is wrong. */
+static const struct finding always[] = {
+        { "inventory", "select count(*) from (select from (select product_id, warehouse_no, quantity::int8 as n from stock"
+                       " union all select product_id, warehouse_no, quantity from hold union all select product_id, warehouse_no, -delta from movement) t"
+                       " group by product_id, warehouse_no having sum(n) <> 0) wrong", "on hand + held + sold = received + adjusted" },
+        { "inventory", "select count(*) from stock where quantity < 0", "nothing is negative" },
+        { "inventory", "select count(*) from (select from hold group by order_id having min(attempt) <> max(attempt)) wrong", "an order holds for one attempt" },
+        { "orders",    "select count(*) from (select from invoice_counter k full join (select series, year, count(*) as n, max(invoice_no) as top from orders"
+                       " where state = 0 group by 1, 2) o using (series, year) where k.last_no is distinct from o.n or o.n <> o.top) wrong", "numbers have no gap" },
+        { "orders",    "select count(*) from orders o where state = 0 and total_minor is distinct from"
+                       " (select sum(price_minor * quantity) from order_item i where i.order_id = o.id)", "an order's total is the sum of its lines" },
+        { "orders",    "select count(*) from orders where state = 0 and buyer = '00000000-0000-0000-0000-000000000000'", "an order has a buyer" },
+        { "orders",    "select count(*) from order_item i where not exists (select from orders o where o.id = i.order_id and o.state = 0)", "lines belong to an order" },
+        { "payments",  "select coalesce(sum(amount_minor), 0)::int8 from ledger", "the ledger sums to zero" },
+        { "payments",  "select count(*) from transfer c where not exists (select from intent i where i.order_id = c.order_id and i.attempt = c.attempt"
+                       " and i.state = 0 and i.amount_minor = c.amount_minor and i.amount_cur = c.amount_cur)", "what is captured was authorised" },
+};
+
+static const struct finding quiet[] = {
+        { "inventory", "select count(*) from hold", "nothing is held" },
+        { "payments",  "select count(*) from intent i where state in (0, 2) and not exists (select from transfer c where c.order_id = i.order_id and c.attempt = i.attempt)",
+                       "nothing is authorised and not captured" },
+        { "inventory", "select count(*) from souk_parked", "nothing is parked by inventory" },
+        { "payments",  "select count(*) from souk_parked", "nothing is parked by payments" },
+};
+
+/* Two databases that must tell the same: a checksum of each. */
+static const struct { const char *one, *one_sql, *other, *other_sql, *what; } pairs[] = {
+        { "orders",    "select coalesce(bit_xor(hashtextextended(order_id::text || product_id::text || quantity, 1)), 0) from order_item",
+          "inventory", "select coalesce(bit_xor(hashtextextended(ref::text || product_id::text || n, 1)), 0) from"
+                       " (select ref, product_id, -sum(delta) as n from movement where kind = 3 group by ref, product_id) t", "what was ordered is what was sold" },
+        { "orders",    "select coalesce(bit_xor(hashtextextended(id::text || attempt || ' ' || total_minor || total_cur, 1)), 0) from orders where state = 0",
+          "payments",  "select coalesce(bit_xor(hashtextextended(order_id::text || attempt || ' ' || amount_minor || amount_cur, 1)), 0) from transfer where kind = 1",
+          "what was ordered is what was captured" },
+        { "orders",    "select count(*) from orders where state = 0", "payments", "select count(*) from transfer", "one capture an order" },
+};
+
+static void look(struct shop *s, const struct finding *f, size_t n, const char *file, int line)
+{
+        for (size_t i = 0; i < n; i++) {
+                int64_t wrong = number(s->w, f[i].service, f[i].sql);
+                if (wrong) world_wrong(file, line, "%s: %s does not hold (%" PRId64 ")", f[i].service, f[i].what, wrong);
+        }
+}
+
+void audit(struct shop *s, const char *file, int line)
+{
+        look(s, always, COUNT(always), file, line);
+        int64_t orders = rows(s->w, "orders", "orders where state = 0"), said = events(s->w, "orders", "order.confirmed");
+        if (orders != said) world_wrong(file, line, "%" PRId64 " orders stand, %" PRId64 " were said", orders, said);
+}
+
+void audit_quiet(struct shop *s, const char *file, int line)
+{
+        audit(s, file, line);
+        look(s, quiet, COUNT(quiet), file, line);
+        for (size_t i = 0; i < COUNT(pairs); i++) {
+                int64_t one = number(s->w, pairs[i].one, pairs[i].one_sql), other = number(s->w, pairs[i].other, pairs[i].other_sql);
+                if (one != other) world_wrong(file, line, "%s does not hold (%" PRId64 ", %" PRId64 ")", pairs[i].what, one, other);
+        }
+}
