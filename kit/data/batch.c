@@ -189,6 +189,8 @@ int batch_call(struct ctx *c, struct batcher *b, const void *in, void *out)
                 c->fault.retry_after_ms = SECONDS(1);
                 return code;
         }
+        if (ctx_is_late(c))
+                return fail(c, DEADLINE_EXCEEDED, "deadline_exceeded", "the deadline passed before %s began", b->o.name);
         if (!b->is_running) {
                 if (fiber_start(b->o.name, runner, b) < 0)
                         return fail(c, RESOURCE_EXHAUSTED, "busy", "no fiber for %s", b->o.name);

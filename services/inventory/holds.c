@@ -152,24 +152,40 @@ static bool holds_the_same(const struct hold_row_list *held, const struct hold_r
         return have == wanted;
 }
 
-/* One call against a hold its order already has. `take`: go on and take; the old one, of an attempt that is over, is given back.
+/* What an earlier call of this batch takes for the same order: a twin. Its rows lie together. */
+static struct hold_row_list planned_for(const struct plan *p, uid order)
+{
+        const struct hold_row_list *l = &p->write.holds;
+        size_t from = 0, to;
+
+        while (from < l->n && !uid_eq(l->v[from].order_id, order)) from++;
+        for (to = from; to < l->n && uid_eq(l->v[to].order_id, order);) to++;
+        return (struct hold_row_list){ l->v + from, to - from };
+}
+
+/* One call against a hold its order already has, in the book or in the plan. `take`: go on and take; the old one, of an attempt that is over, is
+ * given back.
  *   returns  0 with v->verdict, or the failure of the whole batch */
-static int hold_judge(struct ctx *c, struct call *v, struct plan *p, const struct hold_row_list *held, bool *take)
+static int hold_judge(struct ctx *c, struct call *v, struct plan *p, const struct hold_row_list *held, bool again, bool *take)
 {
         const struct hold_request *in = inventory_hold_in(v);
-        const struct hold_row *old = holds_first(held, in->order_id);
+        struct hold_row_list mine = again ? planned_for(p, in->order_id) : (struct hold_row_list){ NULL, 0 };
+        const struct hold_row_list *have = mine.n ? &mine : held;
+        const struct hold_row *old = holds_first(have, in->order_id);
 
         *take = !old || old->attempt < in->attempt;
         if (!old)
                 return 0;
-        if (old->attempt < in->attempt)
+        if (*take && mine.n)
+                return fail(c, ABORTED, "hold_moved", "two attempts of an order in one batch");
+        if (*take)
                 EACH_HOLD(h, held, in->order_id) TRY(plan_give_back(c, p, h));
         else if (old->attempt > in->attempt)
                 v->verdict = fail(v->c, ABORTED, "attempt_is_over", "a later attempt of this order holds its stock");
-        else if (!holds_the_same(held, in))
+        else if (!holds_the_same(have, in))
                 v->verdict = fail(v->c, FAILED_PRECONDITION, "hold_differs", "this order holds other items already");
         else
-                *inventory_hold_out(v) = (struct hold){ in->order_id, old->expires_at };
+                *inventory_hold_out(v) = (struct hold){ in->order_id, mine.n ? p->write.expires_at : old->expires_at };
         return 0;
 }
 
@@ -196,21 +212,22 @@ static int hold_keys_init(struct ctx *c, struct batch *b, struct hold_keys *k, b
 
 /* A refusal is only true when the order does not hold already what it asks for: a repeat of the request for the last unit. Then the whole is done again,
  * with a look at what is held. */
-static int refusals_doubt(struct db *tx, struct batch *b)
+static int refusals_doubt(struct db *tx, struct batch *b, const struct plan *p)
 {
         struct ctx *c = db_ctx(tx);
         struct hold_keys k = { .orders = { arena_many(c->arena, struct order_at, b->n), 0 } };
-        struct hold_row_list held;
+        struct hold_row_list held = { 0 };
+        bool twins = false;
 
         if (!k.orders.v)
                 return fail(c, RESOURCE_EXHAUSTED, "too_large", "the batch is too large");
-        EACH_CALL(v, b)
-                if (v->verdict == -FAILED_PRECONDITION)
-                        k.orders.v[k.orders.n++] = (struct order_at){ inventory_hold_in(v)->order_id, 0 };
-        if (k.orders.n == 0)
-                return 0;
-        TRY(holds_of(tx, &k, &held));
-        return held.n ? fail(c, ABORTED, "held_already", "an order asked for what it holds") : 0;
+        EACH_CALL(v, b) {
+                if (v->verdict != -FAILED_PRECONDITION) continue;
+                k.orders.v[k.orders.n++] = (struct order_at){ inventory_hold_in(v)->order_id, 0 };
+                twins |= planned_for(p, inventory_hold_in(v)->order_id).n > 0;
+        }
+        if (k.orders.n && !twins) TRY(holds_of(tx, &k, &held));
+        return twins || held.n ? fail(c, ABORTED, "held_already", "an order asked for what it holds") : 0;
 }
 
 static int inventory_hold(struct ctx *c, struct batch *b)
@@ -229,12 +246,12 @@ static int inventory_hold(struct ctx *c, struct batch *b)
         TRY(plan_init(c, &plan, stock));
         plan.write.expires_at = expiry(c);
         EACH_CALL(v, b) {
-                TRY(hold_judge(c, v, &plan, &held, &take));
+                TRY(hold_judge(c, v, &plan, &held, b->again, &take));
                 if (!take) continue;
                 TRY(plan_take(c, &plan, v, inventory_hold_in(v)));
                 *inventory_hold_out(v) = (struct hold){ inventory_hold_in(v)->order_id, plan.write.expires_at };
         }
-        if (!look) TRY(refusals_doubt(tx, b));
+        if (!b->again) TRY(refusals_doubt(tx, b, &plan));
         if (plan.write.holds.n + plan.write.gone.n == 0)
                 return 0;                                                       /* nobody got anything: nothing to write */
         return plan_write(&plan, tx);

@@ -121,7 +121,8 @@ static int64_t fingerprint_of(struct ctx *c, const struct order_draft *in)
 
 static int order_load(struct ctx *c, uid id, uid buyer, struct order *out)
 {
-        return order_by_id(db(c), &(struct order_key){ id, buyer }, out);
+        TRY(order_by_id(db(c), &(struct order_key){ id, buyer }, out));
+        return 0;
 }
 
 static int key_reused(struct ctx *c)
