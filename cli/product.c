@@ -56,9 +56,25 @@ static str shortened(str s, size_t max)
         return str_cut(s, 0, n);
 }
 
+/* The texts of a list as one. */
+static str listed(struct ctx *c, str list, const char *between)
+{
+        struct buf b AUTO(buf_done) = BUF_INIT(ATTRIBUTE_VALUE_MAX);
+        struct json_walk w = json_open(list);
+        str one;
+        while (json_next_element(&w, &one)) {
+                str text = plain(c, one);
+                if (b.n && text.n) buf_lit(&b, between);
+                buf_add(&b, text);
+        }
+        return arena_str(c->arena, buf_str(&b));
+}
+
 static int text_field(struct mapping *m, const char *name, const char *const *names, const char *prefix, bool needed)
 {
-        str v = first_of(m, names), text = v.p ? str_trim(plain(m->c, v), " \t\r\n") : (str){ 0 };
+        str v = first_of(m, names);
+        bool path = v.p && json_kind_of(v) == JSON_ARRAY && !strcmp(name, "category");  /* ["Computers", "Laptops"] */
+        str text = v.p ? str_trim(path ? listed(m->c, v, " > ") : plain(m->c, v), " \t\r\n") : (str){ 0 };
         if (!v.p || (!text.n && !needed)) return needed ? bad(m, arena_printf(m->c->arena, "/%s", name).p, "is missing") : 0;
         if (!text.p) return bad(m, arena_printf(m->c->arena, "/%s", name).p, "must be a text");
         jw_key(&m->w, name);
@@ -115,6 +131,18 @@ static int price_field(struct mapping *m)
         }
         str text = plain(m->c, v);
         return text.p ? price_said(m, text, currency) : bad(m, "/price", "must be a number, a text like \"19.99\" or {\"amount\",\"currency\"}");
+}
+
+/* Left to the catalogue unless said, in hundredths of a percent. */
+static int vat_field(struct mapping *m)
+{
+        str v = first_of(m, (const char *const[]){ "vat_bp", NULL }), text = v.p ? plain(m->c, v) : (str){ 0 };
+        int64_t n;
+        if (!v.p) return 0;
+        if (int_parse(text, &n) < 0) return bad(m, "/vat_bp", "is a whole number of hundredths of a percent, 1900 for 19 %%");
+        jw_key(&m->w, "vat_bp");
+        jw_int(&m->w, n);
+        return 0;
 }
 
 /* ---- lists ---------------------------------------------------------------------------------------------------------- */
@@ -185,19 +213,6 @@ static str icecat_name(struct ctx *c, str name)
         return (str){ p, to };
 }
 
-static str listed(struct ctx *c, str list)
-{
-        struct buf b AUTO(buf_done) = BUF_INIT(ATTRIBUTE_VALUE_MAX);
-        struct json_walk w = json_open(list);
-        str one;
-        while (json_next_element(&w, &one)) {
-                str text = plain(c, one);
-                if (b.n && text.n) buf_lit(&b, ", ");
-                buf_add(&b, text);
-        }
-        return arena_str(c->arena, buf_str(&b));
-}
-
 static int attributes_field(struct mapping *m)
 {
         str v = first_of(m, (const char *const[]){ "attributes", NULL }), name, value, one;
@@ -206,7 +221,7 @@ static int attributes_field(struct mapping *m)
                 struct json_walk w = json_open(m->object);
                 while (json_next_member(m->c, &w, &name, &value)) {
                         if (str_starts(name, STR("attr_")) && name.n > strlen("attr_t_")) attribute(m, icecat_name(m->c, name), plain(m->c, value), &n);
-                        if (str_eq(name, STR("ean")) && json_kind_of(value) == JSON_ARRAY) attribute(m, name, listed(m->c, value), &n);
+                        if (str_eq(name, STR("ean")) && json_kind_of(value) == JSON_ARRAY) attribute(m, name, listed(m->c, value, ", "), &n);
                         if (str_eq(name, STR("name"))) attribute(m, STR("model"), plain(m->c, value), &n);
                 }
         } else if (v.p && json_kind_of(v) == JSON_OBJECT) {
@@ -232,6 +247,7 @@ static int map_row(struct mapping *m)
         TRY(text_field(m, "brand", (const char *const[]){ "brand", "supplier", NULL }, "", false));
         TRY(text_field(m, "category", (const char *const[]){ "category", m->icecat ? "attr_t_product_type" : "product_type", NULL }, "", false));
         TRY(price_field(m));
+        TRY(vat_field(m));
         TRY(images_field(m));
         TRY(attributes_field(m));
         jw_object_end(&m->w);

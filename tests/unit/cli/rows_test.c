@@ -80,6 +80,14 @@ TEST(a_price_may_be_minor_units_a_decimal_or_an_object)
         gives(&r, "{\"sku\":\"6\",\"name\":\"n\",\"price\":{\"amount\":1234,\"currency\":\"EUR\"}}");
 }
 
+TEST(a_category_may_be_a_path_and_vat_a_rate)
+{
+        READING(r, "{\"sku\":\"1\",\"name\":\"n\",\"price\":5,\"category\":[\"Computers\",\"Laptops\"],\"vat_bp\":700}\n"
+                   "{\"sku\":\"1\",\"name\":\"n\",\"price\":5,\"vat_bp\":\"seven\"}\n", ".jsonl");
+        gives(&r, "{\"sku\":\"1\",\"name\":\"n\",\"category\":\"Computers > Laptops\",\"price\":{\"amount\":5,\"currency\":\"EUR\"},\"vat_bp\":700}");
+        refuses(&r, 2, "/vat_bp", "hundredths");
+}
+
 TEST(bad_rows_are_told_by_line_and_field_and_the_rest_goes_on)
 {
         READING(r, "\n{\"name\":\"n\",\"price\":1}\n{\"sku\":\"x\",\"price\":1}\n{\"sku\":\"x\",\"name\":\"n\"}\n{\"sku\":\"x\",\"name\":\"n\",\"price\":\"1.999\"}\n"
