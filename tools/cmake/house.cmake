@@ -113,7 +113,7 @@ function(tool name source)
   endif()
 endfunction()
 
-# service(name): services/<name>/*.c, its .sql turned into typed functions, its migrations embedded. It sees app, and the
+# service(name): services/<name>/*.c, its .sql (when it has one) turned into typed functions, its migrations embedded. It sees app, and the
 # contracts of other services as "<other>/<other>.h".
 function(service name)
   set(dir ${CMAKE_SOURCE_DIR}/services/${name})
@@ -126,10 +126,14 @@ function(service name)
   endif()
   set(out ${CMAKE_BINARY_DIR}/generated/${name})
   file(MAKE_DIRECTORY ${out})
-  add_custom_command(OUTPUT ${out}/${name}_sql.h ${out}/${name}_sql.c
-    COMMAND sql2h ${name} ${dir}/${name}.sql ${out} ${migrations}
-    DEPENDS sql2h ${dir}/${name}.sql ${migrations} VERBATIM)
-  add_library(${name} STATIC ${sources} ${out}/${name}_sql.c ${out}/${name}_sql.h)
+  file(GLOB statements CONFIGURE_DEPENDS ${dir}/${name}.sql)
+  if(statements)
+    add_custom_command(OUTPUT ${out}/${name}_sql.h ${out}/${name}_sql.c
+      COMMAND sql2h ${name} ${statements} ${out} ${migrations}
+      DEPENDS sql2h ${statements} ${migrations} VERBATIM)
+    list(APPEND sources ${out}/${name}_sql.c ${out}/${name}_sql.h)
+  endif()
+  add_library(${name} STATIC ${sources})
   target_include_directories(${name} PRIVATE ${out} PUBLIC ${CMAKE_SOURCE_DIR}/services)
   target_link_libraries(${name} PUBLIC app)
   # Contracts call each other both ways (orders asks inventory, inventory asks orders), so each archive names the others.
