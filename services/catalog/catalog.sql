@@ -1,0 +1,97 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- SPDX-FileCopyrightText: The Souk authors
+
+-- Catalog: the statements.
+
+-- product_by_id: product_key -> product
+select p.id, p.sku, p.name, p.description, p.brand, p.category_id, c.path as category, p.price_minor, p.price_cur, p.vat_bp, p.version,
+       p.images, p.attributes, p.created_at, p.updated_at
+  from product p left join category c on c.id = p.category_id where p.id = :id;
+
+-- products_by_ids: product_keys -> product *
+select p.id, p.sku, p.name, p.description, p.brand, p.category_id, c.path as category, p.price_minor, p.price_cur, p.vat_bp, p.version,
+       p.images, p.attributes, p.created_at, p.updated_at
+  from product p left join category c on c.id = p.category_id where p.id = any (:keys.id);
+
+-- products_newest: product_filter -> product_summary *
+select p.id, p.sku, p.name, p.brand, c.path as category, p.price_minor, p.price_cur, p.images ->> 0 as image, p.created_at
+  from products_matching(:q, :brand, :category, :price_min, :price_max, :sku) p left join category c on c.id = p.category_id
+ where :after_id is null or (p.created_at, p.id) < (timestamptz 'epoch' + :after_int * interval '1 microsecond', :after_id)
+ order by p.created_at desc, p.id desc limit :take;
+
+-- products_oldest: product_filter -> product_summary *
+select p.id, p.sku, p.name, p.brand, c.path as category, p.price_minor, p.price_cur, p.images ->> 0 as image, p.created_at
+  from products_matching(:q, :brand, :category, :price_min, :price_max, :sku) p left join category c on c.id = p.category_id
+ where :after_id is null or (p.created_at, p.id) > (timestamptz 'epoch' + :after_int * interval '1 microsecond', :after_id)
+ order by p.created_at, p.id limit :take;
+
+-- products_cheapest: product_filter -> product_summary *
+select p.id, p.sku, p.name, p.brand, c.path as category, p.price_minor, p.price_cur, p.images ->> 0 as image, p.created_at
+  from products_matching(:q, :brand, :category, :price_min, :price_max, :sku) p left join category c on c.id = p.category_id
+ where :after_id is null or (p.price_minor, p.id) > (:after_int, :after_id)
+ order by p.price_minor, p.id limit :take;
+
+-- products_dearest: product_filter -> product_summary *
+select p.id, p.sku, p.name, p.brand, c.path as category, p.price_minor, p.price_cur, p.images ->> 0 as image, p.created_at
+  from products_matching(:q, :brand, :category, :price_min, :price_max, :sku) p left join category c on c.id = p.category_id
+ where :after_id is null or (p.price_minor, p.id) < (:after_int, :after_id)
+ order by p.price_minor desc, p.id desc limit :take;
+
+-- products_named: product_filter -> product_summary *
+select p.id, p.sku, p.name, p.brand, c.path as category, p.price_minor, p.price_cur, p.images ->> 0 as image, p.created_at
+  from products_matching(:q, :brand, :category, :price_min, :price_max, :sku) p left join category c on c.id = p.category_id
+ where :after_id is null or (p.name, p.id) > (:after_text, :after_id)
+ order by p.name, p.id limit :take;
+
+-- catalog_is_empty: nothing -> emptiness
+select not exists (select from product) as empty;
+
+-- skus_lock: product_batch -> known_row *
+select id, sku, version, content, price_minor as price, price_cur as cur, owner from product where sku = any (:rows.sku) order by sku for update;
+
+-- products_insert: product_batch
+insert into product (id, sku, name, description, brand, category_id, price_minor, price_cur, vat_bp, version, content, images, attributes, owner,
+                     created_at, updated_at)
+select t.id, t.sku, t.name, t.description, t.brand, c.id, t.price, t.cur, t.vat_bp, 1, t.content, t.images::jsonb, t.attributes::jsonb, t.owner,
+       t.created_at, :now
+  from unnest(:rows.id, :rows.sku, :rows.name, :rows.description, :rows.brand, :rows.category, :rows.price, :rows.cur, :rows.vat_bp, :rows.content,
+              :rows.images, :rows.attributes, :rows.owner, :rows.created_at)
+       as t (id, sku, name, description, brand, category, price, cur, vat_bp, content, images, attributes, owner, created_at)
+  left join category c on c.path = t.category;
+
+-- products_update: product_batch
+update product p
+   set name = t.name, description = t.description, brand = t.brand, category_id = c.id, price_minor = t.price, price_cur = t.cur, vat_bp = t.vat_bp,
+       version = t.version, content = t.content, images = t.images::jsonb, attributes = t.attributes::jsonb, updated_at = :now
+  from unnest(:rows.id, :rows.name, :rows.description, :rows.brand, :rows.category, :rows.price, :rows.cur, :rows.vat_bp, :rows.version, :rows.content,
+              :rows.images, :rows.attributes)
+       as t (id, name, description, brand, category, price, cur, vat_bp, version, content, images, attributes)
+  left join category c on c.path = t.category
+ where p.id = t.id;
+
+-- brands_add: brand_batch
+insert into brand (name, id, created_at) select name, id, :now from unnest(:rows.name, :rows.id) as t (name, id) order by name on conflict do nothing;
+
+-- categories_known: category_batch -> category_row *
+select path from category where path = any (:rows.path);
+
+-- categories_add: category_batch
+insert into category (id, parent_id, slug, name, path, created_at)
+select t.id, p.id, t.slug, t.name, t.path, :now
+  from unnest(:rows.id, :rows.parent, :rows.slug, :rows.name, :rows.path) as t (id, parent, slug, name, path)
+  left join category p on p.path = t.parent
+ order by t.path on conflict do nothing;
+
+-- categories_all: category_filter -> category *
+select id, parent_id, slug, name, path, created_at from category
+ where (:parent::uuid is null or parent_id = :parent) and (:after_id::uuid is null or (path, id) > (:after_text, :after_id))
+ order by path, id limit :take;
+
+-- category_by_id: category_ref -> category
+select id, parent_id, slug, name, path, created_at from category where id = :id;
+
+-- category_insert: category
+insert into category (id, parent_id, slug, name, path, created_at) values (:id, :parent_id, :slug, :name, :path, :created_at);
+
+-- brands_all: brand_filter -> brand *
+select id, name, created_at from brand where (:after_id::uuid is null or (name, id) > (:after_text, :after_id)) order by name, id limit :take;

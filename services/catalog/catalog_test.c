@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * catalog_test.c - products, lists, quotes, imports and the made-up shop, on a real PostgreSQL, through the ways in. */
+#include "test.h"
+#include "world.h"
+#include "catalog/catalog.h"
+#include "json.h"
+#include "loop.h"
+
+#define RUN(fn)  CHECK_OK(run_main(fn, NULL))
+
+static str member(struct http_answer a, const char *name)
+{
+        return json_member(a.body, name);
+}
+
+static bool has(struct http_answer a, const char *text)
+{
+        return memmem(a.body.p, a.body.n, text, strlen(text)) != NULL;
+}
+
+static void expect(struct http_answer a, int status, const char *text)
+{
+        if (a.status != status || !has(a, text))
+                cm_fail_msg("%d " STR_FMT ", want %d with %s", a.status, STR_ARG(a.body), status, text);
+}
+
+static const char *draft(struct ctx *c, const char *sku, int64_t price, const char *brand)
+{
+        return arena_z(c->arena, arena_printf(c->arena, "{\"sku\":\"%s\",\"name\":\"Thing %s\",\"brand\":\"%s\",\"category\":\"Home > Kitchen\","
+                       "\"price\":{\"amount\":%lld,\"currency\":\"EUR\"},\"images\":[\"https://images.example/1.jpg\"],"
+                       "\"attributes\":[{\"name\":\"colour\",\"value\":\"red\"}]}", sku, sku, brand, (long long)price));
+}
+
+static uid id_of(struct http_answer a)
+{
+        uid id = { { 0 } };
+        str text = member(a, "id");
+        CHECK_OK(uid_parse(str_cut(text, 1, text.n - 1), &id));
+        return id;
+}
+
+/* A request that needs a key gets one of its own. */
+static struct http_answer post(struct ctx *c, struct world *w, const char *who, const char *path, const char *body)
+{
+        static int n;
+        return http(w, arena_z(c->arena, arena_printf(c->arena, "%s#key-%d", who, ++n)), POST, path, body);
+}
+
+static int made_and_read(struct ctx *c, void *arg)
+{
+        (void)arg;
+        WORLD(w, c, &catalog_service);
+        struct http_answer a = post(c, w, "staff", "/v1/products", draft(c, "A-1", 1999, "Halden"));
+        const char *path;
+
+        expect(a, 201, "\"Home > Kitchen\"");
+        path = arena_z(c->arena, header_get(&a.headers, "location"));
+        a = http(w, NULL, GET, path, NULL);
+        expect(a, 200, "\"price\":{\"amount\":1999,\"currency\":\"EUR\"}");
+        expect(a, 200, "\"colour\"");
+        CHECK_STR(header_get(&a.headers, "cache-control"), "public, max-age=1");
+        expect(post(c, w, "staff", "/v1/products", draft(c, "A-1", 1999, "Halden")), 409, "sku_taken");
+        expect(http(w, NULL, GET, "/v1/products/0197f3a0-0000-7000-8000-00000000dead", NULL), 404, "no_such_product");
+        expect(http(w, NULL, GET, "/v1/products/17", NULL), 400, "id");
+        expect(http(w, NULL, GET, "/v1/brands", NULL), 200, "Halden");
+        expect(http(w, NULL, GET, "/v1/categories", NULL), 200, "\"path\":\"Home > Kitchen\"");
+        CHECK_EQ(events(w, "catalog", "product.created"), 1);
+        return 0;
+}
+
+TEST(a_product_is_made_with_its_category_and_brand_and_read_by_anybody) { RUN(made_and_read); }
+
+static int refused(struct ctx *c, void *arg)
+{
+        (void)arg;
+        WORLD(w, c, &catalog_service);
+
+        expect(http(w, "staff", POST, "/v1/products", draft(c, "A-1", 1, "B")), 400, "Idempotency-Key");
+        expect(post(c, w, "alice", "/v1/products", draft(c, "A-1", 1, "B")), 403, "slug");
+        expect(http(w, NULL, POST, "/v1/products", draft(c, "A-1", 1, "B")), 401, "slug");
+        expect(post(c, w, "staff", "/v1/products", draft(c, "A-1", 0, "B")), 400, "/price/amount");
+        expect(post(c, w, "staff", "/v1/products", draft(c, "A-1", -5, "B")), 400, "/price/amount");
+        expect(post(c, w, "staff", "/v1/products", draft(c, "", 5, "B")), 400, "/sku");
+        expect(post(c, w, "staff", "/v1/products", "{\"sku\":\"A\",\"name\":\"B\",\"price\":{\"amount\":1,\"currency\":\"XXX\"}}"), 400, "/price");
+        expect(post(c, w, "staff", "/v1/products", "{\"sku\":\"A\",\"name\":\"B\",\"price\":{\"amount\":1,\"currency\":\"EUR\"},\"cost\":1}"), 400, "/cost");
+        expect(post(c, w, "staff", "/v1/products", "[]"), 400, "slug");
+        expect(http(w, NULL, GET, "/v1/products?colour=red", NULL), 400, "colour");
+        expect(http(w, NULL, GET, "/v1/products?limit=101", NULL), 400, "limit");
+        expect(http(w, NULL, GET, "/v1/products?sort=sku", NULL), 400, "sort");
+        expect(http(w, NULL, GET, "/v1/products?cursor=abc", NULL), 400, "cursor");
+        expect(http(w, NULL, GET, "/v1/products?price_min=cheap", NULL), 400, "price_min");
+        CHECK_EQ(rows(w, "catalog", "product"), 0);
+        CHECK_EQ(rows(w, "catalog", "category"), 0);
+        return 0;
+}
+
+TEST(what_is_wrong_is_refused_by_name_and_nothing_is_written) { RUN(refused); }
+
+static int64_t in_list(struct ctx *c, struct world *w, const char *query)
+{
+        struct http_answer a = http(w, NULL, GET, arena_z(c->arena, arena_printf(c->arena, "/v1/products?limit=100&%s", query)), NULL);
+        struct json_walk walk = json_open(member(a, "items"));
+        int64_t n = 0;
+
+        if (a.status != 200) cm_fail_msg("%s: %d " STR_FMT, query, a.status, STR_ARG(a.body));
+        for (str one; json_next_element(&walk, &one);) n++;
+        return n;
+}
+
+static int filtered(struct ctx *c, void *arg)
+{
+        (void)arg;
+        WORLD(w, c, &catalog_service);
+        char query[120], id[37];
+        struct http_answer a;
+
+        for (int i = 0; i < 6; i++)
+                CHECK_EQ(post(c, w, "staff", "/v1/products", draft(c, (const char *[]){ "A", "B", "C", "D", "E", "100%" }[i], 100 * (i + 1), i % 2 ? "Odd" : "Even")).status, 201);
+        CHECK_EQ(in_list(c, w, "brand=Odd"), 3);
+        CHECK_EQ(in_list(c, w, "brand=Odd,Even"), 6);
+        CHECK_EQ(in_list(c, w, "price_min=200&price_max=400"), 3);
+        CHECK_EQ(in_list(c, w, "q=thing%20a"), 1);
+        CHECK_EQ(in_list(c, w, "q=%25"), 1);                                    /* a percent sign is a percent sign */
+        CHECK_EQ(in_list(c, w, "q='%20or%201=1%20--"), 0);
+        CHECK_EQ(in_list(c, w, "sku=B"), 1);
+        a = http(w, NULL, GET, "/v1/categories", NULL);
+        a.body = str_cut(member(a, "items"), 1, member(a, "items").n - 1);      /* the first is Home, above Kitchen */
+        uid_format(id_of(a), id);
+        snprintf(query, sizeof query, "category=%s", id);
+        CHECK_EQ(in_list(c, w, query), 6);
+        return 0;
+}
+
+TEST(lists_are_filtered_by_brand_price_name_sku_and_category_with_all_below_it) { RUN(filtered); }
+
+static int paged(struct ctx *c, void *arg)
+{
+        (void)arg;
+        WORLD(w, c, &catalog_service);
+        static const char *const sorts[] = { "-created_at", "created_at", "price", "-price", "name" };
+        struct seeded made;
+
+        CHECK_OK(catalog_seed_call(as(w, "service"), &(struct seeding){ 137, 7 }, &made));
+        CHECK_EQ(made.ids.n, 137);
+        for (size_t s = 0; s < COUNT(sorts); s++) {
+                struct map *seen = map_new(1000, MAP_REFUSES, NULL);
+                str next = { 0 };
+                do {
+                        struct http_answer a = http(w, NULL, GET, arena_z(c->arena, arena_printf(c->arena, "/v1/products?limit=25&sort=%s%s" STR_FMT, sorts[s],
+                                                    next.n ? "&cursor=" : "", STR_ARG(next))), NULL);
+                        struct json_walk walk = json_open(member(a, "items"));
+                        CHECK_EQ(a.status, 200);
+                        for (str one; json_next_element(&walk, &one);) {
+                                CHECK(map_get(seen, json_member(one, "id")) == NULL);
+                                CHECK_OK(map_put(seen, json_member(one, "id"), w));
+                        }
+                        next = member(a, "next");
+                        if (next.n) next = str_cut(next, 1, next.n - 1);
+                        if (map_count(seen) == 50)                              /* in the middle something new comes in */
+                                CHECK_EQ(post(c, w, "staff", "/v1/products", draft(c, sorts[s], 5, "New")).status, 201);
+                } while (next.n);
+                CHECK(map_count(seen) >= 137 + s);
+                map_free(seen);
+        }
+        return 0;
+}
+
+TEST(every_order_is_walked_through_without_a_repeat_while_products_come_in) { RUN(paged); }
+
+static int quoted(struct ctx *c, void *arg)
+{
+        (void)arg;
+        WORLD(w, c, &catalog_service);
+        uid a = id_of(post(c, w, "staff", "/v1/products", draft(c, "A", 250, "B")));
+        uid b = id_of(post(c, w, "staff", "/v1/products", draft(c, "B", 1000, "B")));
+        uid yen = id_of(post(c, w, "staff", "/v1/products", "{\"sku\":\"Y\",\"name\":\"Y\",\"price\":{\"amount\":5,\"currency\":\"JPY\"}}"));
+        struct item items[] = { { a, 3 }, { b, 1 } }, unknown[] = { { a, 1 }, { who_id("nobody"), 1 } }, mixed[] = { { a, 1 }, { yen, 1 } };
+        struct quote q;
+
+        CHECK_OK(catalog_quote_call(as(w, "alice"), &(struct basket){ { items, 2 } }, &q));
+        CHECK_EQ(q.total.minor, 1750);
+        CHECK_EQ(q.lines.v[0].total.minor, 750);
+        CHECK_EQ(q.lines.v[0].version, 1);
+        CHECK_FAILS(w, INVALID_ARGUMENT, "invalid", catalog_quote_call(as(w, "alice"), &(struct basket){ { unknown, 2 } }, &q));
+        CHECK_STR(last(w)->fault.flaws->pointer, "/items/1/product_id");
+        CHECK_FAILS(w, INVALID_ARGUMENT, "invalid", catalog_quote_call(as(w, "alice"), &(struct basket){ { mixed, 2 } }, &q));
+        return 0;
+}
+
+TEST(a_basket_is_priced_from_the_catalogue_and_says_which_line_is_wrong) { RUN(quoted); }
+
+static int price_moves(struct ctx *c, void *arg)
+{
+        (void)arg;
+        clock_fake((when){ 1790000000LL * 1000000 });
+        WORLD(w, c, &catalog_service);
+        uid a = id_of(post(c, w, "staff", "/v1/products", draft(c, "A", 250, "B")));
+        struct item items[] = { { a, 1 } };
+        struct quote q;
+
+        CHECK_OK(catalog_quote_call(as(w, "alice"), &(struct basket){ { items, 1 } }, &q));
+        CHECK_OK(execute(w, "catalog", "update product set price_minor = 300, version = 2"));
+        clock_advance(1001);
+        CHECK_OK(catalog_quote_call(as(w, "alice"), &(struct basket){ { items, 1 } }, &q));
+        CHECK_EQ(q.total.minor, 300);
+        CHECK_EQ(q.lines.v[0].version, 2);
+        clock_real();
+        return 0;
+}
+
+TEST(a_quoted_price_is_at_most_a_second_old) { RUN(price_moves); }
+
+static int imported(struct ctx *c, void *arg)
+{
+        (void)arg;
+        WORLD(w, c, &catalog_service);
+        const char *body = arena_z(c->arena, arena_printf(c->arena, "{\"products\":[%s,%s,{\"sku\":\"BAD\",\"name\":\"\",\"price\":{\"amount\":0,\"currency\":\"EUR\"}},7,%s]}",
+                                   draft(c, "A", 100, "B"), draft(c, "B", 200, "B"), draft(c, "A", 300, "B")));
+        struct http_answer a = http(w, "staff", POST, "/v1/products/import", body);
+
+        expect(a, 200, "\"created\":2,\"changed\":0,\"unchanged\":0,\"failed\":3");
+        expect(a, 200, "\"row\":2,\"sku\":\"BAD\"");
+        expect(a, 200, "\"row\":3");
+        expect(a, 200, "\"row\":4,\"sku\":\"A\",\"pointer\":\"/sku\",\"slug\":\"repeated\"");
+        expect(http(w, "staff", POST, "/v1/products/import", body), 200, "\"created\":0,\"changed\":0,\"unchanged\":2,\"failed\":3");
+        CHECK_EQ(rows(w, "catalog", "product where version = 1"), 2);
+        expect(http(w, "staff", POST, "/v1/products/import", arena_z(c->arena, arena_printf(c->arena, "{\"products\":[%s]}", draft(c, "A", 101, "B")))), 200, "\"changed\":1");
+        CHECK_EQ(rows(w, "catalog", "product where sku = 'A' and version = 2 and price_minor = 101"), 1);
+        CHECK_EQ(events(w, "catalog", "product.changed"), 1);
+        expect(http(w, "vendor", POST, "/v1/products/import", arena_z(c->arena, arena_printf(c->arena, "{\"products\":[%s]}", draft(c, "A", 1, "B")))), 200, "sku_taken");
+        CHECK_EQ(rows(w, "catalog", "product where price_minor = 1"), 0);
+        expect(http(w, "staff", POST, "/v1/products/import", "{\"products\":[]}"), 400, "/products");
+        expect(http(w, "staff", POST, "/v1/products/import", "{\"products\":[],\"more\":1}"), 400, "/more");
+        expect(http(w, "staff", POST, "/v1/products/import", "{\"products\":["), 400, "syntax");
+        expect(http(w, "alice", POST, "/v1/products/import", "{\"products\":[]}"), 403, "slug");
+        expect(http(w, NULL, POST, "/v1/products/import", "{\"products\":[]}"), 401, "slug");
+        return 0;
+}
+
+TEST(an_import_takes_the_good_rows_names_the_bad_ones_and_changes_nothing_the_second_time) { RUN(imported); }
+
+static int seeded_twice(struct ctx *c, void *arg)
+{
+        (void)arg;
+        struct seeded one, two;
+        int64_t sum;
+        {
+                WORLD(w, c, &catalog_service);
+                CHECK_OK(catalog_seed_call(as(w, "service"), &(struct seeding){ 1200, 42 }, &one));
+                CHECK_EQ(one.ids.n, 1200);
+                one.ids.v = memcpy(arena_many(c->arena, uid, one.ids.n), one.ids.v, one.ids.n * sizeof(uid));
+                sum = number(w, "catalog", "select sum(price_minor) from product");
+                CHECK_OK(catalog_seed_call(as(w, "service"), &(struct seeding){ 1200, 42 }, &two));
+                CHECK_EQ(two.ids.n, 0);                                         /* not empty any more */
+                CHECK(rows(w, "catalog", "category") > 20);
+        }
+        WORLD(w, c, &catalog_service);
+        CHECK_OK(catalog_seed_call(as(w, "service"), &(struct seeding){ 1200, 42 }, &two));
+        CHECK_EQ(memcmp(one.ids.v, two.ids.v, two.ids.n * sizeof(uid)), 0);
+        CHECK_EQ(number(w, "catalog", "select sum(price_minor) from product"), sum);
+        return 0;
+}
+
+TEST(the_made_up_shop_is_the_same_for_the_same_seed) { RUN(seeded_twice); }
+
+static int tree(struct ctx *c, void *arg)
+{
+        (void)arg;
+        WORLD(w, c, &catalog_service);
+        struct http_answer a = post(c, w, "staff", "/v1/categories", "{\"name\":\"Garden & Home\"}");
+        char id[37];
+
+        expect(a, 201, "\"slug\":\"garden-home\"");
+        uid_format(id_of(a), id);
+        expect(post(c, w, "staff", "/v1/categories", arena_z(c->arena, arena_printf(c->arena, "{\"name\":\"Tools\",\"parent_id\":\"%s\"}", id))), 201, "Garden & Home > Tools");
+        expect(post(c, w, "staff", "/v1/categories", "{\"name\":\"Garden & Home\"}"), 409, "category_exists");
+        expect(post(c, w, "staff", "/v1/categories", "{\"name\":\"A > B\"}"), 400, "/name");
+        expect(post(c, w, "staff", "/v1/categories", "{\"name\":\"A\",\"parent_id\":\"0197f3a0-0000-7000-8000-00000000dead\"}"), 400, "/parent_id");
+        expect(post(c, w, "alice", "/v1/categories", "{\"name\":\"A\"}"), 403, "slug");
+        expect(http(w, NULL, GET, arena_z(c->arena, arena_printf(c->arena, "/v1/categories/%s", id)), NULL), 200, "Garden");
+        expect(http(w, NULL, GET, "/v1/categories/0197f3a0-0000-7000-8000-00000000dead", NULL), 404, "no_such_category");
+        expect(http(w, NULL, GET, arena_z(c->arena, arena_printf(c->arena, "/v1/categories?parent=%s", id)), NULL), 200, "Tools");
+        return 0;
+}
+
+TEST(categories_are_a_tree) { RUN(tree); }
+
+TEST_MAIN
