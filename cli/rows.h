@@ -3,10 +3,10 @@
  *
  * rows.h - rows of a file of products, as the catalogue wants them: JSON Lines or CSV in, one product's JSON out at a time.
  *
- * Fields are looked for by the names people use: sku, name or title, description, brand or supplier, category (a text, or a list from the root down), price (in JSON a whole
- * number is minor units and 19.99 or "19.99" is what it says; in CSV price is what it says and price_minor is minor units), currency,
- * vat_bp, images, and attributes (an object, a list of {name, value}, or CSV columns called attributes.colour). A row with title and supplier but no
- * sku is Icecat's. What no field is made of is left out. Private to cli/. */
+ * Fields are looked for by the names people use: sku, name or title, description, brand or supplier, category (a text, or a list from the
+ * root down), price (in JSON a whole number is minor units and 19.99 or "19.99" is what it says; in CSV price is what it says and
+ * price_minor is minor units), currency, vat_bp, images, and attributes (an object, a list of {name, value}, or CSV columns called
+ * attributes.colour). A row with title and supplier but no sku is Icecat's. What no field is made of is left out. Private to cli/. */
 #ifndef ROWS_H
 #define ROWS_H
 #include "cli.h"
