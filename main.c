@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * main.c - the program `souk`: its commands, one a row. What runs is in services/ (it sees the tables) or in cli/ (a client like any other). */
+#include <stdio.h>
+#include "args.h"
+#include "cli.h"
+#include "services.h"
+#include "version.h"
+
+static int version_command(struct args *a)
+{
+        if (!args_has(a, "json")) return printf("souk " SOUK_VERSION "\n") < 0;
+        return printf("{\"ok\":true,\"version\":\"" SOUK_VERSION "\",\"compiler\":\"" __VERSION__ "\"}\n") < 0;
+}
+static const char *const version_examples[] = { "souk version", "which one this is", NULL };
+
+static const struct command commands[] = {
+        { .name = "run", .summary = "serve the marketplace; without SOUK_DATABASE_URL on a private PostgreSQL that it starts and stops itself",
+          .flags = run_flags, .more = setting_flags, .examples = run_examples, .run = run_command },
+        { .name = "token", .summary = "print an access token of a demo account, for curl",
+          .flags = token_flags, .examples = token_examples, .run = token_command },
+        { .name = "demo orders", .summary = "a flash sale over HTTP: 50 buyers want 30 units at once, and what must hold is checked",
+          .flags = demo_orders_flags, .examples = demo_orders_examples, .run = demo_orders_command },
+        { .name = "import products", .summary = "put a file of products (JSON Lines or CSV) into the catalogue; bad rows are told, a second run changes nothing",
+          .operands = "FILE", .operands_min = 1, .operands_max = 1,
+          .flags = import_products_flags, .examples = import_products_examples, .run = import_products_command },
+        { .name = "routes", .summary = "every way in: method, path, service, who may", .flags = json_flags, .examples = routes_examples, .run = routes_command },
+        { .name = "targets", .summary = "what souk run --target takes", .flags = json_flags, .examples = targets_examples, .run = targets_command },
+        { .name = "config", .summary = "every setting, its value and where it came from",
+          .flags = config_command_flags, .more = setting_flags, .examples = config_examples, .run = config_command },
+        { .name = "version", .summary = "which souk this is", .flags = json_flags, .examples = version_examples, .run = version_command },
+        { .name = "docs", .summary = "write the generated files of api/ and docs/ under a folder", .operands = "DIR", .operands_min = 1, .operands_max = 1,
+          .examples = docs_examples, .run = docs_command, .hidden = true },
+        { 0 } };
+
+static const struct program souk = {
+        .name = "souk", .summary = "a marketplace that never sells a unit twice", .version = SOUK_VERSION, .commands = commands,
+        .epilogue = "Exit status: 0 all went well, 1 something did not, 2 the command line was wrong." };
+
+int main(int argc, char **argv)                         { return args_main(&souk, argc, argv); }
