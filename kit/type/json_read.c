@@ -315,6 +315,7 @@ static void missing_flaws(struct scan *s, const struct members *m)
 static int read_object(struct scan *s, const struct type *t, char *out, bool patch)
 {
         struct members m = { .t = t, .object = s->objects++ };
+        size_t mark = s->n_names;
         bool first = true;
         int more;
         assert(t->n <= FIELDS_MAX);
@@ -322,6 +323,7 @@ static int read_object(struct scan *s, const struct type *t, char *out, bool pat
         while ((more = scan_next(s, '}', &first)) > 0)
                 TRY(read_member(s, &m, out, patch));
         TRY(more);
+        scan_forget(s, mark);
         if (!patch) missing_flaws(s, &m);
         return 1;
 }

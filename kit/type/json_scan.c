@@ -307,40 +307,50 @@ int scan_name(struct scan *s, str *name)
 
 /* ---- names met ---------------------------------------------------------------------------------------------------------- */
 
-static struct name_slot *slot_for(struct name_slot *v, size_t cap, uint32_t object, uint32_t hash, str name)
+/* The place of a name in the table: its own, or the free one it would get. */
+static uint32_t *slot_of(const struct scan *s, const struct name_met *want)
 {
-        size_t i = hash & (cap - 1);
-        while (v[i].name.p && !(v[i].hash == hash && v[i].object == object && str_eq(v[i].name, name))) i = (i + 1) & (cap - 1);
-        return &v[i];
+        size_t i = want->hash & (s->cap_slots - 1);
+        for (; s->slots[i]; i = (i + 1) & (s->cap_slots - 1)) {
+                const struct name_met *met = &s->names[s->slots[i] - 1];
+                if (met->hash == want->hash && met->object == want->object && str_eq(met->name, want->name)) break;
+        }
+        return &s->slots[i];
 }
 
+/* Put back in the order in which they came, so that forgetting the latest first leaves every other findable. */
 static int names_grow(struct scan *s)
 {
-        size_t cap = s->cap_names ? s->cap_names * 2 : 32;
-        struct name_slot *v = arena_many(s->c->arena, struct name_slot, cap);
-        if (!v) return scan_full(s);
-        for (size_t i = 0; i < s->cap_names; i++) {
-                const struct name_slot *old = &s->names[i];
-                if (old->name.p) *slot_for(v, cap, old->object, old->hash, old->name) = *old;
-        }
-        s->names = v;
-        s->cap_names = cap;
+        size_t cap = s->cap_slots ? s->cap_slots * 2 : 32;
+        struct name_met *names = arena_many(s->c->arena, struct name_met, cap / 2);
+        uint32_t *slots = arena_many(s->c->arena, uint32_t, cap);
+        if (!names || !slots) return scan_full(s);
+        if (s->n_names) memcpy(names, s->names, s->n_names * sizeof *names);
+        s->names = names;
+        s->slots = slots;
+        s->cap_slots = cap;
+        for (size_t i = 0; i < s->n_names; i++) *slot_of(s, &names[i]) = (uint32_t)i + 1;
         return 0;
 }
 
 int scan_remember(struct scan *s, uint32_t object, str name)
 {
-        uint32_t hash = (uint32_t)hash_quick(name) + object * 0x9e3779b9u;
+        struct name_met met = { object, (uint32_t)hash_quick(name) + object * 0x9e3779b9u, name };
         if (s->n_names >= NAMES_MAX) {
                 scan_flaw(s, "too_many", "there are more than %d names", NAMES_MAX);
                 return -INVALID_ARGUMENT;
         }
-        if (s->n_names * 2 >= s->cap_names) TRY(names_grow(s));
-        struct name_slot *slot = slot_for(s->names, s->cap_names, object, hash, name);
-        if (slot->name.p) return 0;
-        *slot = (struct name_slot){ object, hash, name };
-        s->n_names++;
+        if (s->n_names * 2 >= s->cap_slots) TRY(names_grow(s));
+        uint32_t *slot = slot_of(s, &met);
+        if (*slot) return 0;
+        s->names[s->n_names++] = met;
+        *slot = (uint32_t)s->n_names;
         return 1;
+}
+
+void scan_forget(struct scan *s, size_t mark)
+{
+        for (; s->n_names > mark; s->n_names--) *slot_of(s, &s->names[s->n_names - 1]) = 0;
 }
 
 /* ---- reading over --------------------------------------------------------------------------------------------------------- */
@@ -349,6 +359,7 @@ static int skip_object(struct scan *s)
 {
         bool first = true;
         uint32_t object = s->objects++;
+        size_t mark = s->n_names;
         int more;
         TRY(scan_enter(s));
         while ((more = scan_next(s, '}', &first)) > 0) {
@@ -363,6 +374,7 @@ static int skip_object(struct scan *s)
                 TRY(scan_skip(s));
                 if (name.p) scan_up(s);
         }
+        scan_forget(s, mark);
         return more;
 }
 

@@ -12,10 +12,10 @@
 #include "ctx.h"
 #include "type.h"
 
-enum { NAMES_MAX = 10000 };                     /* names of members without a field, in one text */
+enum { NAMES_MAX = 10000 };                     /* names of members without a field, of the objects that are open at once */
 
 struct step { const char *name; size_t n; };    /* a member's name and length; name NULL: element n */
-struct name_slot { uint32_t object, hash; str name; };
+struct name_met { uint32_t object, hash; str name; };
 
 struct scan {
         struct ctx *c;
@@ -25,8 +25,9 @@ struct scan {
         uint32_t    objects;                    /* met so far; the number names one of them in the set of names */
         struct step path[DEPTH_MAX + 1];
         size_t      n_path;
-        struct name_slot *names;                /* open addressing, in the arena; made when the first is needed */
-        size_t      n_names, cap_names;
+        struct name_met *names;                 /* of open objects, in the order they came; in the arena, made when the first is needed */
+        uint32_t   *slots;                      /* open addressing: the number of a name, from 1 */
+        size_t      n_names, cap_slots;
         struct verdict verdict;                 /* room for one, not to be cleared for every value */
 };
 
@@ -67,6 +68,8 @@ int  scan_colon(struct scan *s);
 int  scan_name(struct scan *s, str *name);
 /* Remembers a name of object number `object`: 1 when it is new, 0 when it was there before. */
 int  scan_remember(struct scan *s, uint32_t object, str name);
+/* An object is closed: forgets the names met since there were `mark` of them. */
+void scan_forget(struct scan *s, size_t mark);
 /* Reads over one value, checking all of it. */
 int  scan_skip(struct scan *s);
 int  scan_finish(struct scan *s);                /* nothing but white space may follow */

@@ -223,4 +223,19 @@ TEST(json_test_suite_is_judged_as_it_should_be)
         CHECK(n >= 300);
 }
 
+TEST(names_are_remembered_while_their_object_is_open_and_no_longer)
+{
+        struct arena *a = arena_new(4 << 20);
+        struct ctx c = { .arena = a };
+        struct buf b AUTO(buf_done) = BUF_INIT(4 << 20);
+
+        buf_lit(&b, "[");
+        for (int i = 0; i < 20000; i++) buf_printf(&b, "%s{\"a\":{\"x\":1,\"y\":[{\"x\":2}]},\"b\":%d,\"c%d\":0}", i ? "," : "", i, i);
+        buf_lit(&b, "]");
+        CHECK_OK(json_validate(&c, buf_str(&b)));
+        CHECK(json_validate(&c, STR("{\"a\":1,\"b\":{\"p\":1,\"q\":2,\"r\":{\"p\":3}},\"c\":[{\"a\":1},{\"a\":2}],\"a\":2}")) < 0);
+        CHECK_STR(c.fault.flaws->pointer, "/a");
+        arena_free(a);
+}
+
 TEST_MAIN
