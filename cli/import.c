@@ -11,7 +11,7 @@
 #include "fiber.h"
 #include "rows.h"
 
-enum { BATCH_ROWS = 250, BATCH_BYTES = 900 * 1024, BODY_MAX_BYTES = 6 << 20, AT_ONCE = 4, ERRORS_KEPT = 1000, BATCH_ARENA = 64 << 20 };
+enum { BATCH_ROWS = 250, BATCH_BYTES = 900 * 1024, BATCH_NAMES = 8000, BODY_MAX_BYTES = 6 << 20, AT_ONCE = 4, ERRORS_KEPT = 1000, BATCH_ARENA = 64 << 20 };
 
 static const char *const formats[] = { "auto", "json", "csv", NULL };
 const struct flag import_products_flags[] = {
@@ -43,6 +43,7 @@ struct batch {
         int64_t    line[BATCH_ROWS];
         bool       out[BATCH_ROWS];     /* told as bad already                                     */
         int        n;
+        size_t     names;               /* of members: the catalogue reads 10,000 in one text, at most */
 };
 
 static void batch_done(struct batch *b)                 { buf_done(&b->products); }
@@ -66,10 +67,18 @@ static void tell(struct import *m, int64_t line, str sku, str pointer, str detai
         jw_object_end(&m->errors_w);
 }
 
+/* Members in a product's JSON as product.c writes it, or a few more. */
+static size_t names_in(str json)
+{
+        size_t n = 0;
+        for (size_t i = 0; i + 1 < json.n; i++) n += json.p[i] == '"' && json.p[i + 1] == ':';
+        return n;
+}
+
 /* Reads rows until the batch is full or the file ends. Does not wait, so workers take turns. */
 static void fill(struct ctx *c, struct import *m, struct batch *b)
 {
-        while (!m->ended && b->n < BATCH_ROWS && b->products.n < BATCH_BYTES) {
+        while (!m->ended && b->n < BATCH_ROWS && b->products.n < BATCH_BYTES && b->names < BATCH_NAMES) {
                 struct row row;
                 int r = rows_next(c, m->rows, &b->products, &row);
                 if (r == 0) m->ended = true;
@@ -81,6 +90,7 @@ static void fill(struct ctx *c, struct import *m, struct batch *b)
                         progress_step(&m->progress, 1);
                         continue;
                 }
+                b->names += names_in(str_cut(buf_str(&b->products), b->n ? b->end[b->n - 1] : 0, b->products.n));
                 buf_char(&b->products, ',');
                 b->end[b->n] = b->products.n;
                 b->line[b->n++] = row.line;

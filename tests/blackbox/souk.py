@@ -102,6 +102,13 @@ class Souk:
     def get(self, path, token=None, **more):
         return httpx.get(self.url + path, headers={"authorization": f"Bearer {token}"} if token else {}, **more)
 
+    def get_when_up(self, path, token=None, seconds=20):
+        """Again while it says 503, as a client should."""
+        end = time.monotonic() + seconds
+        while (answer := self.get(path, token=token)).status_code == 503 and time.monotonic() < end:
+            pass
+        return answer
+
     def command(self, *args, **more):
         return run(*args, "--data", str(self.data), **more)
 

@@ -3,7 +3,10 @@
 import json
 import os
 import pathlib
+import threading
+import uuid
 
+import httpx
 import pytest
 
 from souk import ROOT, Souk, last_json
@@ -55,13 +58,11 @@ def test_the_demo_holds_at_scale_100(souk):
     check_stock(souk, result["product"], 3000)
 
 
+@pytest.mark.slow
 def test_a_lost_invariant_is_exit_status_1(souk):
     """A product that somebody else buys from meanwhile cannot come out even; the demo must say so, not hang or pass."""
     _, first = demo(souk)
     staff = souk.token("staff")
-    import threading
-    import httpx
-    import uuid
     stop = threading.Event()
 
     def buy():
