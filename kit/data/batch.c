@@ -7,7 +7,11 @@
  * runner fiber lives while calls wait; it takes all that came meanwhile (up to max), runs them, wakes them, and ends when none is left.
  *
  *     QUEUED --runner takes it--> RUNNING --batch over--> DONE (woken)
- *        `----- deadline, cancelled: unlinks itself and leaves                                                             */
+ *        `----- deadline, cancelled: unlinks itself and leaves
+ *
+ * Batches of one worker take turns: the callers of the one under way are the likeliest callers of the next, so letting it end first makes
+ * that one larger (an order's three commits then carry twice the callers, at three quarters of the CPU). A batch goes without its
+ * turn when 64 callers wait or 2 ms have passed: one that is slow, or that waits for another, holds up nobody for longer. */
 #include <stdlib.h>
 #include "batch.h"
 #include "clock.h"
@@ -64,6 +68,8 @@ size_t batch_run(struct ctx *c, batch_fn fn, struct call *v, size_t n)
         return runs;
 }
 
+enum { ENOUGH = 64, TURN_MAX_MS = 2 };
+
 /* ---- gathering ----------------------------------------------------------------------------------------------- */
 
 struct batcher {
@@ -74,8 +80,12 @@ struct batcher {
         struct call *calls;             /* of the running batch                                   */
         struct waiter **waiters;        /* the same order                                         */
         bool         is_running;        /* the runner fiber lives                                 */
+        struct fiber *runner;           /* it, once it has begun                                  */
+        struct link  turn;              /* in turns.waiting, while the runner waits for its turn  */
         struct batch_stats stats;
 };
+
+static _Thread_local struct { size_t under_way; struct link waiting; } turns;   /* waiting: of struct batcher, first come first */
 
 struct waiter {
         struct link   link;
@@ -135,11 +145,46 @@ static size_t gather(struct batcher *b)
         return n;
 }
 
+static bool is_first(const struct batcher *b)
+{
+        return turns.under_way == 0 && turns.waiting.next == &b->turn;
+}
+
+static void turn_begin(struct batcher *b)
+{
+        struct ctx limit = b->model;
+
+        limit.deadline_us = deadline_in(TURN_MAX_MS);
+        if (!turns.waiting.next)
+                list_init(&turns.waiting);
+        list_push(&turns.waiting, &b->turn);
+        while (!is_first(b) && b->stats.waiting < ENOUGH && fiber_park(&limit, "batch, its turn") >= 0)
+                ;
+        link_remove(&b->turn);
+        turns.under_way++;
+}
+
+/* After the callers of the ended batch were woken: what they call next is then part of the batch that follows. */
+static void turn_end(void)
+{
+        turns.under_way--;
+        if (turns.under_way == 0 && !list_is_empty(&turns.waiting))
+                fiber_wake(CONTAINER(turns.waiting.next, struct batcher, turn)->runner);
+}
+
 static void runner(void *arg)
 {
         struct batcher *b = arg;
 
-        for (size_t n; (n = gather(b)) > 0;) {
+        b->runner = fiber_self();
+        while (b->stats.waiting > 0) {
+                turn_begin(b);
+                size_t n = gather(b);
+
+                if (n == 0) {                           /* they left meanwhile */
+                        turn_end();
+                        continue;
+                }
                 b->c = b->model;
                 b->c.deadline_us = deadline_in(b->o.timeout_ms);
                 b->c.trace = b->calls[0].c->trace;
@@ -153,6 +198,7 @@ static void runner(void *arg)
                         b->waiters[i]->state = DONE;
                         fiber_wake(b->waiters[i]->fiber);
                 }
+                turn_end();
         }
         b->is_running = false;
 }
@@ -197,7 +243,8 @@ int batch_call(struct ctx *c, struct batcher *b, const void *in, void *out)
                 b->is_running = true;
         }
         list_push(&b->queue, &w.link);
-        b->stats.waiting++;
+        if (++b->stats.waiting == ENOUGH && link_is_in(&b->turn))
+                fiber_wake(b->runner);
         return wait_for(c, b, &w);
 }
 

@@ -4,8 +4,8 @@
  * batch.h - many callers, one commit. The commit in flight is the clock.
  *
  * A caller's fiber hands in its call and sleeps. Calls that arrive while one batch runs form the next; it runs set-based in
- * one transaction, each call gets its own verdict, and all are answered after one flush. No timer, no tuning: alone, a call costs
- * one ordinary transaction.
+ * one transaction, each call gets its own verdict, and all are answered after one flush. No tuning: alone, a call costs one ordinary
+ * transaction. Batches of one worker, of whatever operation, take turns unless 64 callers wait or 2 ms have passed (batch.c says why).
  *
  *     run ---> 0: each call has its verdict
  *      |----> -UNAVAILABLE, -DEADLINE_EXCEEDED, -CANCELLED: nobody's fault; every call gets it

@@ -266,6 +266,130 @@ IN_FIBER(a_failure_that_is_nobodys_fault_goes_to_all_after_one_run)
         return 0;
 }
 
+/* Another operation, whose batches only count. */
+static size_t other_sizes[8], other_runs;
+static int count(struct ctx *c, struct batch *b)
+{
+        (void)c;
+        other_sizes[other_runs++] = b->n;
+        EACH_CALL(v, b)
+                *(struct told *)v->out = (struct told){ ((const struct ask *)v->in)->no };
+        return 0;
+}
+
+static struct batcher *other_of(struct ctx *c)
+{
+        other_runs = 0;
+        return batcher_open(c, &(struct batcher_options){ .name = "count", .fn = count, .max = 100 });
+}
+
+IN_FIBER(a_batch_lets_one_of_another_operation_end_first)
+{
+        struct batcher *b = batcher_of(c, 8, 100), *other = other_of(c);
+        struct caller_of first = { .b = b, .in = { 0, ANSWERS } }, k[5];
+
+        clock_fake((when){ 1700000000000000 });
+        {
+                GROUP(g, c);
+                hold_gate(c, g, &first);
+                for (int i = 0; i < 5; i++) {
+                        k[i] = (struct caller_of){ .b = other, .in = { i, ANSWERS } };
+                        CHECK_OK(group_go(g, call_it, &k[i]));
+                        for (int n = 0; n < 5; n++) fiber_yield();
+                        CHECK_EQ(other_runs, 0);
+                }
+                open_gate();
+                CHECK_OK(group_wait(g));
+        }
+        clock_real();
+        CHECK_EQ(other_runs, 1);
+        CHECK_EQ(other_sizes[0], 5);
+        batcher_close(&b);
+        batcher_close(&other);
+        return 0;
+}
+
+IN_FIBER(a_batch_waits_no_more_than_two_milliseconds_for_its_turn)
+{
+        struct batcher *b = batcher_of(c, 8, 100), *other = other_of(c);
+        struct caller_of first = { .b = b, .in = { 0, ANSWERS } }, k = { .b = other, .in = { 1, ANSWERS } };
+
+        clock_fake((when){ 1700000000000000 });
+        {
+                GROUP(g, c);
+                hold_gate(c, g, &first);
+                CHECK_OK(group_go(g, call_it, &k));
+                for (int n = 0; n < 5; n++) fiber_yield();
+                CHECK(!k.done);
+                clock_advance(3);
+                while (!k.done) fiber_yield();
+                CHECK_EQ(k.result, 0);
+                CHECK(!first.done);
+                open_gate();
+                CHECK_OK(group_wait(g));
+        }
+        clock_real();
+        batcher_close(&b);
+        batcher_close(&other);
+        return 0;
+}
+
+IN_FIBER(a_batch_of_sixty_four_callers_does_not_wait_for_its_turn)
+{
+        struct batcher *b = batcher_of(c, 8, 100), *other = other_of(c);
+        struct caller_of first = { .b = b, .in = { 0, ANSWERS } }, k[64];
+
+        clock_fake((when){ 1700000000000000 });
+        {
+                GROUP(g, c);
+                hold_gate(c, g, &first);
+                for (int i = 0; i < 64; i++) {
+                        CHECK_EQ(other_runs, 0);
+                        k[i] = (struct caller_of){ .b = other, .in = { i, ANSWERS } };
+                        CHECK_OK(group_go(g, call_it, &k[i]));
+                        fiber_yield();
+                }
+                for (int n = 0; n < 5; n++) fiber_yield();
+                CHECK_EQ(other_runs, 1);
+                CHECK_EQ(other_sizes[0], 64);
+                CHECK(!first.done);
+                open_gate();
+                CHECK_OK(group_wait(g));
+        }
+        clock_real();
+        batcher_close(&b);
+        batcher_close(&other);
+        return 0;
+}
+
+IN_FIBER(a_batch_whose_callers_all_left_before_its_turn_does_not_run)
+{
+        struct batcher *b = batcher_of(c, 8, 100), *other = other_of(c);
+        struct caller_of first = { .b = b, .in = { 0, ANSWERS } }, k = { .b = other, .in = { 1, ANSWERS }, .timeout_ms = 1 };
+
+        clock_fake((when){ 1700000000000000 });
+        {
+                GROUP(g, c);
+                hold_gate(c, g, &first);
+                CHECK_OK(group_go(g, call_it, &k));
+                fiber_yield();
+                clock_advance(1);
+                while (!k.done) fiber_yield();
+                CHECK_EQ(k.result, -DEADLINE_EXCEEDED);
+                open_gate();
+                CHECK_OK(group_wait(g));
+        }
+        clock_real();
+        CHECK_EQ(other_runs, 0);
+        k.timeout_ms = 0;
+        k.done = false;
+        call_it(c, &k);
+        CHECK_EQ(k.result, 0);
+        batcher_close(&b);
+        batcher_close(&other);
+        return 0;
+}
+
 IN_FIBER(a_call_that_has_not_started_leaves_at_its_deadline)
 {
         struct batcher *b = batcher_of(c, 8, 100);
