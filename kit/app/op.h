@@ -39,8 +39,8 @@ struct op_slot { int service, batcher; };               /* numbered from 1; 0: n
         const struct op fn##_op = { #fn, &In##_type, &Out##_type, fn##_run, NULL, &fn##_slot }
 /* BATCHED: int fn(struct ctx *c, struct batch *b) runs for many callers in one transaction; fn_in(v) and fn_out(v) are typed. Stands before fn. */
 #define BATCHED(fn, In, Out) \
-        static inline const struct In *fn##_in(const struct call *v) { return v->in; } \
-        static inline struct Out *fn##_out(const struct call *v) { return v->out; } \
+        static inline __attribute__((unused)) const struct In *fn##_in(const struct call *v) { return v->in; } \
+        static inline __attribute__((unused)) struct Out *fn##_out(const struct call *v) { return v->out; } \
         static int fn(struct ctx *c, struct batch *b); \
         static struct op_slot fn##_slot; \
         const struct op fn##_op = { #fn, &In##_type, &Out##_type, NULL, fn, &fn##_slot }

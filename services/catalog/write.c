@@ -122,7 +122,7 @@ static void paths_sort(struct category_row_list *l)
 {
         size_t kept = 0;
 
-        qsort(l->v, l->n, sizeof *l->v, path_cmp);
+        if (l->n) qsort(l->v, l->n, sizeof *l->v, path_cmp);
         for (size_t i = 0; i < l->n; i++)
                 if (kept == 0 || !str_eq(l->v[kept - 1].path, l->v[i].path))
                         l->v[kept++] = l->v[i];
@@ -165,7 +165,7 @@ static int categories_ensure(struct db *tx, const struct product_draft *drafts, 
         paths_sort(&all.rows);
         TRY(categories_known(tx, &all, &known));
         if (known.n == all.rows.n) return 0;
-        qsort(known.v, known.n, sizeof *known.v, path_cmp);
+        if (known.n) qsort(known.v, known.n, sizeof *known.v, path_cmp);
         missing = (struct category_row_list){ arena_many(c->arena, struct category_row, all.rows.n), 0 };
         if (!missing.v) return no_room(c);
         for (size_t i = 0; i < all.rows.n; i++)
@@ -189,7 +189,7 @@ static int brands_ensure(struct db *tx, const struct product_row_list *rows)
         for (size_t i = 0; i < rows->n; i++)
                 if (rows->v[i].brand.n) b->rows.v[b->rows.n++].name = rows->v[i].brand;
         if (b->rows.n == 0) return 0;
-        qsort(b->rows.v, b->rows.n, sizeof *b->rows.v, brand_cmp);
+        if (b->rows.n) qsort(b->rows.v, b->rows.n, sizeof *b->rows.v, brand_cmp);
         for (size_t i = 0; i < b->rows.n; i++)
                 if (kept == 0 || !str_eq(b->rows.v[kept - 1].name, b->rows.v[i].name))
                         b->rows.v[kept++] = (struct brand_row){ b->rows.v[i].name, uid_v7(clock_now()) };
@@ -235,7 +235,7 @@ static int rows_sort(struct db *tx, struct product_batch *all, uid *ids, enum wr
         struct known_row_list known;
 
         TRY(skus_lock(tx, all, &known));
-        qsort(known.v, known.n, sizeof *known.v, known_cmp);
+        if (known.n) qsort(known.v, known.n, sizeof *known.v, known_cmp);
         for (size_t i = 0; i < all->rows.n; i++) {
                 struct product_row *r = &all->rows.v[i];
                 struct known_row key = { .sku = r->sku };
