@@ -6,19 +6,18 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "app.h"
-#include "catalog/catalog.h"
-#include "identity/identity.h"
-#include "inventory/inventory.h"
-#include "orders/orders.h"
-#include "payments/payments.h"
 
-const struct service *const services[] = {
-        &identity_service,
-        &catalog_service,
-        &inventory_service,
-        &orders_service,
-        &payments_service,
-        NULL };
+#define SERVICES(EACH) \
+        EACH(identity)  \
+        EACH(catalog)   \
+        EACH(inventory) \
+        EACH(orders)    \
+        EACH(payments)  \
+
+#define DECLARE(name) extern const struct service name##_service;
+SERVICES(DECLARE)
+#define ADDRESS(name) &name##_service,
+const struct service *const services[] = { SERVICES(ADDRESS) NULL };
 
 static const struct setting run_settings[] = {
         { "data", SET_STR, ".souk", .doc = "where everything is kept: the private database, its log, the demo accounts, the secret" },

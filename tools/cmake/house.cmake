@@ -77,9 +77,11 @@ enable_testing()                                        # here, not in tests(): 
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 
-# layer(name FOLDER dir [USES layer...] [NEEDS pkg-config...])
+# layer(name FOLDER dir [USES layer...] [NEEDS pkg-config...]); EACH_SERVICE among the layers: all service()s above it
 function(layer name)
   cmake_parse_arguments(L "" "FOLDER" "USES;NEEDS" ${ARGN})
+  get_property(services GLOBAL PROPERTY SOUK_SERVICES)
+  list(TRANSFORM L_USES REPLACE "^EACH_SERVICE$" "${services}")
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${L_FOLDER}/*.c ${CMAKE_SOURCE_DIR}/${L_FOLDER}/*.S)
   list(FILTER sources EXCLUDE REGEX "_test\\.c$")
   if(sources)
