@@ -176,6 +176,17 @@ static int check_port(struct ctx *c, const struct config *k)
                     port < 64000 ? port + 1000 : 8080);
 }
 
+/* Before a database is made for it. */
+static int check_target(struct ctx *c, str target)
+{
+        for (str rest = target, name; rest.p && (name = str_split(&rest, ','), true);) {
+                bool known = str_eq(name, STR("all"));
+                for (const struct service *const *s = services; *s; s++) known |= str_eq(name, str_of((*s)->name));
+                if (!known) return fail(c, INVALID_ARGUMENT, "no_such_target", "there is no target \"" STR_FMT "\"; `souk targets` names them", STR_ARG(name));
+        }
+        return 0;
+}
+
 /* The private server is found by its URL alone, whatever the environment says of another one. */
 static void forget_other_servers(void)
 {
@@ -202,6 +213,7 @@ static int prepare(struct ctx *c, struct running *r, const struct args *a, uint8
         TRY(settings_read(c, a));
         r->config = all_settings();
         r->everything = str_eq(config_str(r->config, "target"), STR("all"));
+        TRY(check_target(c, config_str(r->config, "target")));
         TRY(check_port(c, r->config));
         TRY(home_open(c, arena_z(c->arena, config_str(r->config, "data")), &r->home));
         TRY(home_secret(c, &r->home, config_str(r->config, "secret"), secret));

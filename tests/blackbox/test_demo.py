@@ -3,13 +3,16 @@
 import json
 import os
 import pathlib
+import subprocess
 import threading
+import time
 import uuid
 
 import httpx
+import psycopg
 import pytest
 
-from souk import ROOT, Souk, last_json
+from souk import PROGRAM, ROOT, Souk, environment, last_json
 
 SHARED = pathlib.Path(os.environ.get("SOUK_SHARED", ROOT.parent / "shared"))
 ICECAT = SHARED / "data" / "icecat" / "icecat-products-19k.jsonl"
@@ -77,6 +80,43 @@ def test_a_lost_invariant_is_exit_status_1(souk):
     for r in rivals:
         r.join()
     assert result["ok"] is False and done.returncode == 1
+
+
+@pytest.mark.slow
+def test_the_demo_comes_out_even_though_the_server_is_killed_twice_under_it(tmp_path_factory):
+    """kill -9 while thousands order: what was answered stays true, and the buyers' repeats get the one true answer."""
+    top = tmp_path_factory.mktemp("killed")
+    top.chmod(0o711)
+    server = Souk(top)
+    errors = top / "demo.err"
+    with open(errors, "wb") as err:
+        sale = subprocess.Popen([PROGRAM, "demo", "orders", "--scale", "300", "--json", "--data", str(server.data)], stdout=subprocess.PIPE, stderr=err,
+                                text=True, env=environment())
+    for _ in range(2):
+        confirmed = orders_of(server)
+        until(lambda: sale.poll() is not None or orders_of(server) > confirmed + 500)
+        assert sale.poll() is None, "the sale was over before the server could be killed"
+        server.kill()
+        server = Souk(top, port=server.port)
+    with server:
+        out, _ = sale.communicate(timeout=300)
+        result = json.loads(out.strip().split("\n")[-1])
+        assert sale.returncode == 0, out + errors.read_text()
+        assert result["confirmed"] == 9000 and result["repeats"] > 0
+        check_stock(server, result["product"], 9000)
+
+
+def orders_of(server):
+    """How many are confirmed so far, asked of the database itself."""
+    sock = (server.data / "pg" / "postmaster.pid").read_text().split("\n")[4]
+    with psycopg.connect(host=sock, port=5432, user="souk", dbname="souk_orders", autocommit=True) as db:
+        return db.execute("select count(*) from orders where state = 0").fetchone()[0]
+
+
+def until(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
 
 
 def test_the_demo_wants_a_product_that_exists(souk):
