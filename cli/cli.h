@@ -20,7 +20,7 @@ extern const char *const token_examples[], *const demo_orders_examples[], *const
 
 #define SHOP_FLAGS \
         { "url", 0, "URL", "the marketplace to drive; else the one that runs from DIR" }, \
-        { "data", 'd', "DIR", "where `souk run` keeps everything, the demo accounts too", .fallback = ".souk" }
+        { "data", 'd', "DIR", "where `souk run` keeps everything, the demo accounts too (or SOUK_DATA)", .fallback = ".souk" }
 #define JSON_FLAG { "json", 0, NULL, "the last line is one JSON object, for programs" }
 
 /* ---- shop.c: the marketplace ------------------------------------------------------------------------------------------ */

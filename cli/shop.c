@@ -7,6 +7,7 @@
  * is waited out as it asks, for questions that may be repeated (reads, and writes with a key). */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include "cli.h"
 #include "clock.h"
 #include "fiber.h"
@@ -55,9 +56,9 @@ static int file_of(struct ctx *c, str dir, const char *name, str *out)
 
 int shop_open(struct ctx *c, const struct args *a, int connections, struct shop *out)
 {
-        const char *url = args_text(a, "url");
+        const char *url = args_text(a, "url"), *set = getenv("SOUK_DATA");      /* as souk run reads it */
         str run;
-        *out = (struct shop){ .url = str_of(url), .data = str_of(args_text(a, "data")) };
+        *out = (struct shop){ .url = str_of(url), .data = str_of(set && *set && !args_has(a, "data") ? set : args_text(a, "data")) };
         int r = file_of(c, out->data, "run.json", &run);
         if (r < 0 && r != -NOT_FOUND) return r;
         if (r < 0 && !url)

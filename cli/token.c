@@ -28,7 +28,7 @@ static int run(struct ctx *c, struct job_of_command *j)
         TRY(shop_open(c, j->args, 1, &shop));
         if (!shop.is_private)
                 return fail(c, FAILED_PRECONDITION, "not_private", "tokens are given out only for a marketplace that runs from %s on its private database; "
-                            "log in with POST /v1/sessions", args_text(j->args, "data"));
+                            "log in with POST /v1/sessions", arena_z(c->arena, shop.data));
         TRY(shop_account(c, &shop, role, &login));
         TRY(shop_login(c, &shop, &login));
         if (!j->report.json) printf("%s\n", login.token);

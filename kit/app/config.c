@@ -215,7 +215,7 @@ static int read_variable(struct ctx *c, struct config *k, str name, const char *
 /* Words of the environment that belong to tests and tools, not to the program. */
 static bool is_foreign(str name)
 {
-        static const char *const foreign[] = { "SOUK_SHARED", "SOUK_TEST_", "SOUK_SOURCE", "SOUK_BENCH_", "SOUK_SANITIZE", "SOUK_CONFIG", "SOUK_NO_INSTALL" };
+        static const char *const foreign[] = { "SOUK_SHARED", "SOUK_TEST_", "SOUK_SOURCE", "SOUK_BENCH_", "SOUK_SANITIZE", "SOUK_NO_INSTALL" };
         for (size_t i = 0; i < COUNT(foreign); i++)
                 if (str_starts(name, str_of(foreign[i]))) return true;
         return false;

@@ -86,6 +86,14 @@ def test_souk_token_prints_a_token_and_nothing_else(souk):
     assert last_json(souk.command("token", "--json"))["access_token"]
 
 
+def test_the_directory_may_be_named_by_the_environment(souk):
+    assert run("token", SOUK_DATA=str(souk.data)).returncode == 0
+    file = souk.directory / "other.conf"
+    file.write_text("# settings\nport = 4321\n")
+    settings = {s["name"]: s for s in last_json(run("config", "--json", SOUK_CONFIG=str(file)))["settings"]}
+    assert settings["port"]["value"] == "4321" and "other.conf" in settings["port"]["from"]
+
+
 def test_secrets_are_for_their_owner_only(souk):
     for name in ("accounts.json", "secret"):
         assert stat.S_IMODE((souk.data / name).stat().st_mode) == 0o600
