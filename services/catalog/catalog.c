@@ -159,10 +159,18 @@ static const struct paging products_paging = PAGING(product_filter, product_summ
         { "-price",      &products_dearest_query,  "price" },
         { "name",        &products_named_query,    "name" });
 
+/* A sku leads to one product at most, so there is nothing to walk. */
+static const struct paging sku_paging = PAGING(product_filter, product_summary,
+        { "-created_at", &products_by_sku_query, "created_at" },
+        { "created_at",  &products_by_sku_query, "created_at" },
+        { "price",       &products_by_sku_query, "price" },
+        { "-price",      &products_by_sku_query, "price" },
+        { "name",        &products_by_sku_query, "name" });
+
 static int products_list(struct ctx *c, const struct product_filter *in, struct product_page *out)
 {
         struct product_filter f = *in;
-        return page_query(c, &products_paging, &f, &out->items, &out->next);
+        return page_query(c, f.sku.p ? &sku_paging : &products_paging, &f, &out->items, &out->next);
 }
 
 /* ---- quotes ----------------------------------------------------------------------------------------------------------------------- */

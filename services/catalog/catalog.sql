@@ -13,35 +13,88 @@ select p.id, p.sku, p.name, p.description, p.brand, p.category_id, c.path as cat
        p.images, p.attributes, p.created_at, p.updated_at
   from product p left join category c on c.id = p.category_id where p.id = any (:keys.id);
 
+-- Lists. Each walks the index of its order from where the page before ended and stops after :take rows that pass: no page is dearer for being deep.
+-- The filters are one expression, because a statement is planned once for all values: apart, each would be taken for so selective that the planner
+-- would rather read and sort the whole table. What needs a subquery is worked out once, before the walk.
+
 -- products_newest: product_filter -> product_summary *
 select p.id, p.sku, p.name, p.brand, c.path as category, p.price_minor, p.price_cur, p.images ->> 0 as image, p.created_at
-  from products_matching(:q, :brand, :category, :price_min, :price_max, :sku) p left join category c on c.id = p.category_id
- where :after_id is null or (p.created_at, p.id) < (timestamptz 'epoch' + :after_int * interval '1 microsecond', :after_id)
- order by p.created_at desc, p.id desc limit :take;
+  from (select * from product
+         where (created_at, id) < (coalesce(timestamptz 'epoch' + :after_int * interval '1 microsecond', 'infinity'),
+                                coalesce(:after_id::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+           and coalesce((:q::text is null or name ilike (select '%' || replace(replace(replace(:q, '\', '\\'), '%', '\%'), '_', '\_') || '%'))
+               and (:brand::text[] is null or brand = any (:brand))
+               and (:category::uuid is null or category_id = any (array(
+                   select d.id from category a join category d on d.path = a.path or starts_with(d.path, a.path || ' > ') where a.id = :category)))
+               and price_minor >= coalesce(:price_min::int8, 0) and price_minor <= coalesce(:price_max::int8, 9223372036854775807), false)
+         order by created_at desc, id desc limit :take) p
+  left join category c on c.id = p.category_id
+ order by p.created_at desc, p.id desc;
 
 -- products_oldest: product_filter -> product_summary *
 select p.id, p.sku, p.name, p.brand, c.path as category, p.price_minor, p.price_cur, p.images ->> 0 as image, p.created_at
-  from products_matching(:q, :brand, :category, :price_min, :price_max, :sku) p left join category c on c.id = p.category_id
- where :after_id is null or (p.created_at, p.id) > (timestamptz 'epoch' + :after_int * interval '1 microsecond', :after_id)
- order by p.created_at, p.id limit :take;
+  from (select * from product
+         where (created_at, id) > (coalesce(timestamptz 'epoch' + :after_int * interval '1 microsecond', '-infinity'),
+                                coalesce(:after_id::uuid, '00000000-0000-0000-0000-000000000000'))
+           and coalesce((:q::text is null or name ilike (select '%' || replace(replace(replace(:q, '\', '\\'), '%', '\%'), '_', '\_') || '%'))
+               and (:brand::text[] is null or brand = any (:brand))
+               and (:category::uuid is null or category_id = any (array(
+                   select d.id from category a join category d on d.path = a.path or starts_with(d.path, a.path || ' > ') where a.id = :category)))
+               and price_minor >= coalesce(:price_min::int8, 0) and price_minor <= coalesce(:price_max::int8, 9223372036854775807), false)
+         order by created_at, id limit :take) p
+  left join category c on c.id = p.category_id
+ order by p.created_at, p.id;
 
 -- products_cheapest: product_filter -> product_summary *
 select p.id, p.sku, p.name, p.brand, c.path as category, p.price_minor, p.price_cur, p.images ->> 0 as image, p.created_at
-  from products_matching(:q, :brand, :category, :price_min, :price_max, :sku) p left join category c on c.id = p.category_id
- where :after_id is null or (p.price_minor, p.id) > (:after_int, :after_id)
- order by p.price_minor, p.id limit :take;
+  from (select * from product
+         where (price_minor, id) > (coalesce(:after_int::int8, 0), coalesce(:after_id::uuid, '00000000-0000-0000-0000-000000000000'))
+           and coalesce((:q::text is null or name ilike (select '%' || replace(replace(replace(:q, '\', '\\'), '%', '\%'), '_', '\_') || '%'))
+               and (:brand::text[] is null or brand = any (:brand))
+               and (:category::uuid is null or category_id = any (array(
+                   select d.id from category a join category d on d.path = a.path or starts_with(d.path, a.path || ' > ') where a.id = :category)))
+               and price_minor >= coalesce(:price_min::int8, 0) and price_minor <= coalesce(:price_max::int8, 9223372036854775807), false)
+         order by price_minor, id limit :take) p
+  left join category c on c.id = p.category_id
+ order by p.price_minor, p.id;
 
 -- products_dearest: product_filter -> product_summary *
 select p.id, p.sku, p.name, p.brand, c.path as category, p.price_minor, p.price_cur, p.images ->> 0 as image, p.created_at
-  from products_matching(:q, :brand, :category, :price_min, :price_max, :sku) p left join category c on c.id = p.category_id
- where :after_id is null or (p.price_minor, p.id) < (:after_int, :after_id)
- order by p.price_minor desc, p.id desc limit :take;
+  from (select * from product
+         where (price_minor, id) < (coalesce(:after_int::int8, 9223372036854775807), coalesce(:after_id::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+           and coalesce((:q::text is null or name ilike (select '%' || replace(replace(replace(:q, '\', '\\'), '%', '\%'), '_', '\_') || '%'))
+               and (:brand::text[] is null or brand = any (:brand))
+               and (:category::uuid is null or category_id = any (array(
+                   select d.id from category a join category d on d.path = a.path or starts_with(d.path, a.path || ' > ') where a.id = :category)))
+               and price_minor >= coalesce(:price_min::int8, 0) and price_minor <= coalesce(:price_max::int8, 9223372036854775807), false)
+         order by price_minor desc, id desc limit :take) p
+  left join category c on c.id = p.category_id
+ order by p.price_minor desc, p.id desc;
 
 -- products_named: product_filter -> product_summary *
 select p.id, p.sku, p.name, p.brand, c.path as category, p.price_minor, p.price_cur, p.images ->> 0 as image, p.created_at
-  from products_matching(:q, :brand, :category, :price_min, :price_max, :sku) p left join category c on c.id = p.category_id
- where :after_id is null or (p.name, p.id) > (:after_text, :after_id)
- order by p.name, p.id limit :take;
+  from (select * from product
+         where (name, id) > (coalesce(:after_text, ''), coalesce(:after_id::uuid, '00000000-0000-0000-0000-000000000000'))
+           and coalesce((:q::text is null or name ilike (select '%' || replace(replace(replace(:q, '\', '\\'), '%', '\%'), '_', '\_') || '%'))
+               and (:brand::text[] is null or brand = any (:brand))
+               and (:category::uuid is null or category_id = any (array(
+                   select d.id from category a join category d on d.path = a.path or starts_with(d.path, a.path || ' > ') where a.id = :category)))
+               and price_minor >= coalesce(:price_min::int8, 0) and price_minor <= coalesce(:price_max::int8, 9223372036854775807), false)
+         order by name, id limit :take) p
+  left join category c on c.id = p.category_id
+ order by p.name, p.id;
+
+-- products_by_sku: product_filter -> product_summary *
+select p.id, p.sku, p.name, p.brand, c.path as category, p.price_minor, p.price_cur, p.images ->> 0 as image, p.created_at
+  from (select * from product
+         where sku = :sku
+           and coalesce((:q::text is null or name ilike (select '%' || replace(replace(replace(:q, '\', '\\'), '%', '\%'), '_', '\_') || '%'))
+               and (:brand::text[] is null or brand = any (:brand))
+               and (:category::uuid is null or category_id = any (array(
+                   select d.id from category a join category d on d.path = a.path or starts_with(d.path, a.path || ' > ') where a.id = :category)))
+               and price_minor >= coalesce(:price_min::int8, 0) and price_minor <= coalesce(:price_max::int8, 9223372036854775807), false)
+        ) p
+  left join category c on c.id = p.category_id;
 
 -- catalog_is_empty: nothing -> emptiness
 select not exists (select from product) as empty;
@@ -94,4 +147,4 @@ select id, parent_id, slug, name, path, created_at from category where id = :id;
 insert into category (id, parent_id, slug, name, path, created_at) values (:id, :parent_id, :slug, :name, :path, :created_at);
 
 -- brands_all: brand_filter -> brand *
-select id, name, created_at from brand where (:after_id::uuid is null or (name, id) > (:after_text, :after_id)) order by name, id limit :take;
+select id, name, created_at from brand where (name, id) > (coalesce(:after_text, ''), coalesce(:after_id::uuid, '00000000-0000-0000-0000-000000000000')) order by name, id limit :take;

@@ -5,6 +5,7 @@
 #include "test.h"
 #include "world.h"
 #include "catalog/catalog.h"
+#include "catalog_sql.h"
 #include "json.h"
 #include "loop.h"
 
@@ -168,6 +169,35 @@ static int paged(struct ctx *c, void *arg)
 }
 
 TEST(every_order_is_walked_through_without_a_repeat_while_products_come_in) { RUN(paged); }
+
+/* Plans q as the program's connections do, once for all values. Ends the test unless it starts in an index where the page before ended. */
+static void walks_an_index(struct ctx *c, struct world *w, const struct query *q)
+{
+        str nulls = STR("null");
+        for (size_t i = 1; q->params[i]; i++) nulls = arena_printf(c->arena, STR_FMT ", null", STR_ARG(nulls));
+        execute(w, "catalog", arena_z(c->arena, arena_printf(c->arena,
+                "do $do$ declare line text; plan text := ''; begin execute $sql$prepare walk as %s$sql$;"
+                " for line in execute 'explain execute walk(" STR_FMT ")' loop"
+                "   plan := plan || line;"
+                " end loop; execute 'deallocate walk';"
+                " if plan !~ 'Index Cond: .(ROW.|sku = )' or plan ~ 'Seq Scan on product' then raise exception '%s: %%', plan; end if; end $do$", q->sql, STR_ARG(nulls), q->name)));
+}
+
+static int walked(struct ctx *c, void *arg)
+{
+        (void)arg;
+        WORLD(w, c, &catalog_service);
+        static const struct query *const lists[] = { &products_newest_query, &products_oldest_query, &products_cheapest_query, &products_dearest_query,
+                                                     &products_named_query, &products_by_sku_query };
+        struct seeded made;
+
+        CHECK_OK(catalog_seed_call(as(w, "service"), &(struct seeding){ 3000, 7 }, &made));
+        CHECK_OK(execute(w, "catalog", "analyze product"));
+        for (size_t i = 0; i < COUNT(lists); i++) walks_an_index(c, w, lists[i]);
+        return 0;
+}
+
+TEST(a_page_is_found_by_walking_an_index_and_not_by_reading_every_product) { RUN(walked); }
 
 static int quoted(struct ctx *c, void *arg)
 {
