@@ -137,7 +137,8 @@ select t.id, p.id, t.slug, t.name, t.path, :now
 
 -- categories_all: category_filter -> category *
 select id, parent_id, slug, name, path, created_at from category
- where (:parent::uuid is null or parent_id = :parent) and (:after_id::uuid is null or (path, id) > (:after_text, :after_id))
+ where (path, id) > (coalesce(:after_text, ''), coalesce(:after_id::uuid, '00000000-0000-0000-0000-000000000000'))
+   and coalesce(parent_id = :parent, :parent::uuid is null)
  order by path, id limit :take;
 
 -- category_by_id: category_ref -> category
@@ -147,4 +148,6 @@ select id, parent_id, slug, name, path, created_at from category where id = :id;
 insert into category (id, parent_id, slug, name, path, created_at) values (:id, :parent_id, :slug, :name, :path, :created_at);
 
 -- brands_all: brand_filter -> brand *
-select id, name, created_at from brand where (name, id) > (coalesce(:after_text, ''), coalesce(:after_id::uuid, '00000000-0000-0000-0000-000000000000')) order by name, id limit :take;
+select id, name, created_at from brand
+ where (name, id) > (coalesce(:after_text, ''), coalesce(:after_id::uuid, '00000000-0000-0000-0000-000000000000'))
+ order by name, id limit :take;
