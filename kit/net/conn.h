@@ -18,7 +18,7 @@
 #include "server.h"
 
 enum {
-        FIRST_BYTES    = 1024,          /* a read that waits for a request lands in the conn; most requests fit            */
+        FIRST_BYTES    = 2048,          /* a read that waits for a request lands in the conn; most requests fit, token and all */
         READ_BYTES     = 16384,
         FLUSH_BYTES    = 65536,         /* answers of pipelined requests are sent when they come to this                    */
         INLINE_BYTES   = 16384,         /* a body up to this is copied behind its head; larger ones are sent from their place */
