@@ -108,6 +108,31 @@ int64_t free_units(struct shop *s, int product)
         return number(s->w, "inventory", say(s, "select coalesce(sum(quantity), 0)::int8 from stock where product_id = '%s'", id_of(s, product)));
 }
 
+struct settling { struct world *w; bool done; };
+
+static int settle_fiber(struct ctx *c, void *arg)
+{
+        struct settling *t = arg;
+
+        (void)c;
+        settle(t->w);
+        t->done = true;
+        return 0;
+}
+
+void calm(struct shop *s)
+{
+        struct settling t = { s->w, false };
+
+        GROUP(g, as(s->w, ""));
+        int r = group_go(g, settle_fiber, &t);
+        while (r == 0 && !t.done) {
+                number(s->w, "payments", "select 1");
+                clock_advance(5);
+        }
+        if (r < 0 || group_wait(g) < 0) world_wrong(__FILE__, __LINE__, "no fiber to settle in");
+}
+
 void sweep(struct shop *s)
 {
         settle(s->w);

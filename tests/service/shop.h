@@ -24,6 +24,7 @@ const char *basket(struct shop *s, int product, int quantity, const char *card);
 const char *basket_of_two(struct shop *s, int one, int n_one, int two, int n_two);
 struct http_answer buy(struct shop *s, const char *who, const char *body);               /* POST /v1/orders; who: "alice#key" */
 int64_t free_units(struct shop *s, int product);
+void calm(struct shop *s);                              /* settles while the fake clock moves on: after trouble, pauses must pass */
 void sweep(struct shop *s);                             /* both sweepers, and everything they start                 */
 
 #define PAYS      "4242424242424242"
