@@ -161,8 +161,12 @@ static int order_give_up(struct ctx *c, const struct confirm *a, int refusal, st
         return refusal;
 }
 
+enum { ATTEMPTS_MAX = 100 };            /* an order keeps the story of each */
+
 static int order_judge_seen(struct ctx *c, struct confirm *a, const struct order_seen *seen)
 {
+        if (seen->attempt >= ATTEMPTS_MAX)
+                return fail(c, FAILED_PRECONDITION, "attempts_spent", "this order was refused %d times; order anew with a new Idempotency-Key", ATTEMPTS_MAX);
         if (seen->state == ORDER_EXPIRED)
                 return fail(c, FAILED_PRECONDITION, "order_expired", "this order ran out before it was confirmed; order anew with a new Idempotency-Key");
         a->attempt = seen->attempt + 1;
@@ -304,6 +308,7 @@ const struct service orders_service = {
         SLUGS({ "no_such_order",          404, "There is no such order, or it is not yours." },
               { "order_expired",          409, "The order's hold ran out before it was confirmed; this key can never be confirmed. Order anew with a new key." },
               { "idempotency_key_reused", 422, "The Idempotency-Key was used with another request." },
+              { "attempts_spent",         409, "The order was refused a hundred times under this key. Order anew with a new key." },
               { "order_rejected",         409, "This attempt was given up meanwhile; sending the request again starts a new one." },
               { "try_again",              409, "A twin of this request was faster; sending it again gets its answer." }),
         .migrations = orders_migrations,

@@ -234,6 +234,11 @@ static int declined(struct ctx *c, void *arg)
         CHECK(str_eq(read.body, a.body));
         CHECK(memmem(a.body.p, a.body.n, "payment_declined", 16) != NULL);      /* its history */
         CHECK(same(a, buy(&s, "alice#k1", basket(&s, 0, 2, PAYS))));
+        stock(&s, 1, 2);
+        CHECK(says(buy(&s, "alice#k2", basket(&s, 1, 1, DECLINES)), 402, "payment_declined"));
+        execute(w, "orders", "update orders set attempt = 100 where state = 1");
+        CHECK(says(buy(&s, "alice#k2", basket(&s, 1, 1, PAYS)), 409, "attempts_spent"));
+        settle(w);
         CHECK(says(buy(&s, "alice#k1", basket(&s, 0, 2, DECLINES)), 422, "idempotency_key_reused"));
         CHECK(memmem(http(w, "alice", GET, "/v1/orders", NULL).body.p, 20, "items", 5) != NULL);
         CHECK_EQ(int_of(http(w, "staff", GET, "/v1/payments/balance", NULL), "sum"), 0);
@@ -521,6 +526,11 @@ static int refusals(struct ctx *c, void *arg)
         CHECK(says(http(w, "alice", GET, paths[1], NULL), 404, "no_such_order"));
         CHECK_EQ(http(w, "alice", DELETE, paths[1], NULL).status, 405);
 
+        struct buf many AUTO(buf_done) = BUF_INIT(1 << 16);
+        buf_printf(&many, "{\"items\":[");
+        for (int i = 0; i < 101; i++) buf_printf(&many, "%s{\"product_id\":\"019ab4f0-0000-7000-8000-%012d\",\"quantity\":1}", i ? "," : "", i);
+        buf_printf(&many, "]}%c", 0);
+        CHECK(blames(buy(&s, "alice#k", buf_str(&many).p), "/items", "too_many"));
         char *huge = arena_alloc(c->arena, (2 << 20) + 1);
         memset(huge, ' ', 2 << 20);
         CHECK_EQ(buy(&s, "alice#k", huge).status, 413);

@@ -296,12 +296,13 @@ static void storm_abandon(struct storm *st, struct ctx *c, const uint32_t *dice)
         (void)r;
 }
 
-static void storm_stock(struct storm *st, const uint32_t *dice)
+static void storm_stock(struct storm *st, struct ctx *c, const uint32_t *dice)
 {
+        struct receipt receipt = { st->s->products[dice[1] % 3], 1 + (int32_t)(dice[2] % 5) };
         char body[200], product[37], who[40];
 
         if (dice[0] % 2) {
-                stock(st->s, (int)(dice[1] % 3), 1 + (int)(dice[2] % 5));
+                (void)!inventory_receive_call(c, &(struct delivery_note){ { &receipt, 1 } }, &(struct nothing){ 0 });
                 return;
         }
         uid_format(st->s->products[dice[1] % 3], product);
@@ -322,7 +323,7 @@ static int act(struct ctx *c, void *arg)
         else if (kind < 12) storm_abandon(st, c, a->dice);
         else if (kind < 13) try_job(st->s->w, "inventory", "sweep-holds");
         else if (kind < 14) try_job(st->s->w, "payments", "sweep-authorisations");
-        else                storm_stock(st, a->dice);
+        else                storm_stock(st, c, a->dice);
         st->running--;
         return 0;
 }

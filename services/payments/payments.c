@@ -268,7 +268,7 @@ static int attempt_ask(struct ctx *c, uid order_id, int32_t attempt, const char 
         struct fate fate;
 
         TRY(order_abandon_call(c, &(struct abandonment){ order_id, attempt, str_of(reason) }, &fate));
-        return fate.state == ORDER_CONFIRMED && fate.attempt != attempt ? attempts_void(c, &(struct void_batch){ { &one, 1 } }) : 0;
+        return fate.state == ORDER_CONFIRMED && fate.attempt > attempt ? attempts_void(c, &(struct void_batch){ { &one, 1 } }) : 0;
 }
 
 int payment_answered(struct ctx *c, uid order_id, int32_t attempt, when asked_at)
