@@ -4,10 +4,12 @@
     with Souk(tmp_path / "a b") as souk:
         souk.get("/v1/me", token=souk.token("staff"))
 """
+import atexit
 import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -41,6 +43,15 @@ def last_json(process):
     return json.loads(process.stdout.strip().split("\n")[-1])
 
 
+elsewhere = set()       # databases that did not lie in a test's own folder: root's temporary folders are closed to the server's user
+
+
+@atexit.register
+def _remove_elsewhere():
+    for place in elsewhere:
+        shutil.rmtree(place, ignore_errors=True)
+
+
 class Souk:
     def __init__(self, directory, *args, port=None, wait=True, prefix=(), **env):
         self.directory = pathlib.Path(directory)
@@ -62,6 +73,9 @@ class Souk:
             assert self.process.poll() is None, self.err.read_text()
             try:
                 if httpx.get(self.url + "/readyz").status_code == 200:
+                    place = (self.data / "pg").resolve().parent
+                    if place.is_relative_to("/var/lib/souk"):
+                        elsewhere.add(place)
                     self.ready_seconds = time.monotonic() - self.started
                     return
             except httpx.TransportError:

@@ -223,8 +223,7 @@ def test_no_seed_leaves_the_catalogue_empty_and_root_homes_work(tmp_path_factory
     with Souk(top, "--no-seed") as s:
         assert (s.data / "pg").resolve() == data
         assert s.get("/v1/me", token=s.token("vendor")).status_code == 200
-    if os.getuid() == 0 and not str(data).startswith(str(top)):
-        subprocess.run(["rm", "-rf", str(data.parent)], check=True)
+    assert os.getuid() != 0 or data.is_relative_to("/var/lib/souk")
 
 
 def test_a_server_one_has_is_used_and_none_is_started(tmp_path):
