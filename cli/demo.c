@@ -5,7 +5,7 @@
  *
  * It only does what a client may do, with the demo account of staff to lay in stock. The buyers share at most 100 accounts, since hashing
  * thousands of passwords would show nothing about orders; each order has an Idempotency-Key of its own. An answer
- * that says nothing about the order (503, 429, a cut connection) is asked for again with the same key, as a good client does. */
+ * that says nothing about the order (503, 429, a key still at work, a cut connection) is asked for again with the same key, as a good client does. */
 #include "demo.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,7 +119,7 @@ int sale_order(struct ctx *c, struct sale *s, int i, struct answer *out)
 
 static bool says_nothing(int result, const struct answer *a, str slug)
 {
-        return result < 0 || a->status >= 500 || a->status == 429 || str_eq(slug, STR("try_again"));
+        return result < 0 || a->status >= 500 || a->status == 429 || str_eq(slug, STR("try_again")) || str_eq(slug, STR("idempotency_in_flight"));
 }
 
 static int order_one(struct ctx *c, int i, void *arg)

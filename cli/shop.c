@@ -156,7 +156,8 @@ int shop_must(struct ctx *c, struct shop *s, const struct ask *q, struct answer 
         bool may_repeat = q->method == GET || q->key.p || str_eq(q->path, STR("/v1/sessions"));
         for (int i = 0, pause = 100;; i++, pause = MIN(2 * pause, PAUSE_MAX_MS)) {
                 int r = shop_ask(c, s, q, out);
-                bool again = r == -UNAVAILABLE ? i < 2 : r == 0 && (out->status == 503 || out->status == 429);
+                bool busy = r == 0 && (out->status == 503 || out->status == 429 || str_eq(text_at(c, out->body, "slug"), STR("idempotency_in_flight")));
+                bool again = r == -UNAVAILABLE ? i < 2 : busy;
                 if (r == 0 && out->status < 300) return 0;
                 if (!again || !may_repeat || i == TRIES)
                         return r < 0 ? r : fail(c, FAILED_PRECONDITION, "refused", "%s " STR_FMT ": " STR_FMT, method_name(q->method), STR_ARG(q->path),

@@ -8,7 +8,8 @@
  *
  * An operation of an `idempotent` route therefore fills its `out` before it commits. A refusal changes nothing and is not kept.
  * Two replicas with one key at once: the primary key lets one commit; the other is told to ask again. Keys at work are a set of
- * the process, bounded. Routes marked `keyed` only need a key; their operation makes it part of the resource's id. */
+ * the process, bounded. Routes marked `keyed` need a key that is not at work; their operation makes it part of the resource's id, which
+ * is the record. */
 #include "engine.h"
 #include <pthread.h>
 #include <stdlib.h>
@@ -156,7 +157,7 @@ int idem_before(struct request *q)
         str body;
         if (!r->keyed && !r->idempotent) return 0;
         TRY(read_key(q));
-        if (r->keyed) return 0;
+        if (r->keyed) return take_off(q);
         TRY(request_body(q, &body));
         struct digest *print = arena_one(q->c->arena, struct digest);
         struct unit *u = unit_of(q->w, r->op);
@@ -198,6 +199,7 @@ void idem_after(struct request *q)
                 problem_write(q, q->code);
         }
         if (ran && q->code == 0 && !q->idem.rider.rode && q->idem.out) keep_after(q);
+        if (q->c->replayed && q->code == 0) res_header(q->c, q->x, "idempotency-replayed", STR("true"));
         q->c->rider = NULL;
         land(q);
 }

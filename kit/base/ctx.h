@@ -52,6 +52,7 @@ struct ctx {
         struct caller  caller;
         struct trace   trace;
         str            idempotency_key; /* p NULL: none                                           */
+        bool           replayed;        /* set by an operation that found its key's effect done before */
         struct fault   fault;
         struct unit   *unit;            /* the service this runs in, on this worker (app)         */
         struct pg     *pg;              /* that service's database on this worker (data)          */

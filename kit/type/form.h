@@ -10,7 +10,8 @@
 #include "ctx.h"
 #include "type.h"
 
-/* Reads pairs into *out (not zeroed: path variables may be there). No checks of ranges; call check_msg() after.
+/* Reads pairs into *out (not zeroed: path variables may be there). Ranges are not checked, but for a zero that
+ * an optional member was given, which check_msg() cannot tell from none; call that after.
  *   query    borrowed; texts without escapes point into it
  *   skip     names that are not the query's business (path variables), refused in it; NULL-terminated, may be NULL
  *   returns  0; flaws are added to c; -RESOURCE_EXHAUSTED when the arena is full or over 100 pairs came */

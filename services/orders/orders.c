@@ -133,7 +133,10 @@ static int key_reused(struct ctx *c)
 /* The order is there already: the same request gets the first answer, another one a refusal. */
 static int order_again(struct ctx *c, const struct confirm *a, const struct order_seen *seen, struct order *out)
 {
-        return seen->fingerprint == a->fingerprint ? order_load(c, a->id, a->buyer, out) : key_reused(c);
+        if (seen->fingerprint != a->fingerprint)
+                return key_reused(c);
+        c->replayed = true;
+        return order_load(c, a->id, a->buyer, out);
 }
 
 /* Before a refusal that held nothing is told: a twin of this request may have been confirmed meanwhile, and its answer is the true one. */

@@ -216,6 +216,36 @@ TEST(of_ten_at_once_with_one_key_one_has_the_effect)
         CHECK_EQ(counts[3], 1);
 }
 
+static int send_keyed(struct ctx *c, void *arg)
+{
+        (void)c;
+        struct twin *t = arg;
+        t->a = http(t->w, "al#same", POST, "/v1/keyed", NULL);
+        return 0;
+}
+
+static int send_three(struct ctx *c, void *arg)
+{
+        WORLD(w, c, &toyshop_service);
+        struct twin t[3];
+        (void)arg;
+        GROUP(g, c);
+        for (size_t i = 0; i < COUNT(t); i++) {
+                t[i] = (struct twin){ .w = w };
+                TRY(group_go(g, send_keyed, &t[i]));
+        }
+        TRY(group_wait(g));
+        CHECK_EQ(t[0].a.status, 200);
+        for (size_t i = 1; i < COUNT(t); i++) {
+                refused(t[i].a, 409, "idempotency_in_flight");
+                CHECK_STR(header_of(&t[i].a, "retry-after"), "1");
+        }
+        CHECK(str_eq(http(w, "al#same", POST, "/v1/keyed", NULL).body, t[0].a.body));
+        return 0;
+}
+
+TEST(a_key_of_a_keyed_route_is_at_work_once_and_free_again_after_it)    { CHECK_OK(run_main(send_three, NULL)); }
+
 /* Walks the whole list by its cursors. returns how many came, in order */
 static int walk(struct world *w, const char *sort, char names[1000])
 {

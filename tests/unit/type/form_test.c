@@ -56,6 +56,17 @@ TEST(lists_are_comma_separated_or_repeated)
         CHECK_STR(s.tags.v[2], "c");
 }
 
+struct window { int32_t limit; int64_t from; };
+MESSAGE(window, "a part of a list", F(window, 1, limit, .optional = true, .min = 1, .max = 100), F(window, 2, from, .optional = true, .min = 0, .max = 9));
+
+TEST(an_optional_zero_that_was_given_is_held_against_its_range)
+{
+        CTX(c);
+        struct window w = { 0 };
+        CHECK_OK(form_read(&c, &window_type, STR("limit=0&from=0"), &w, NULL));
+        assert_string_equal(flaws(&c), "limit too_small\n");
+}
+
 TEST(what_was_there_before_stays)
 {
         CTX(c);

@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A marketplace under test, and what tests want of it: people with tokens, products with stock, its databases, and its one table of routes.
+
+The routes are written down here by hand, from the design and not from the program, so that a change of one of them is noticed."""
+import collections
+import concurrent.futures
+import contextlib
+import itertools
+import time
+import uuid
+
+import httpx
+import psycopg
+from joserfc import jwk, jwt
+
+from souk import Souk
+
+DATABASES = ("identity", "catalog", "inventory", "orders", "payments")
+MOVING = {"sweep_mark", "test_answer", "souk_position", "souk_outbox", "souk_migration", "souk_migrations"}     # change by themselves
+NOBODYS = "019ab4f0-0000-7000-8000-00000000dead"
+TOKEN_SECONDS = 150                                     # of the 300 that it lives
+
+Route = collections.namedtuple("Route", "method path who scope key body optional", defaults=(None, False, None, ()))
+ROUTES = [
+    Route("POST", "/v1/users", "anyone", body={"email": "new@shop.example", "password": "correct horse", "name": "Somebody New"}),
+    Route("POST", "/v1/sessions", "anyone", body={"email": "nobody@shop.example", "password": "wrong horse"}),
+    Route("POST", "/v1/sessions/refresh", "anyone", body={"refresh_token": "bm8gdG9rZW4"}),
+    Route("DELETE", "/v1/sessions/current", "user"),
+    Route("GET", "/v1/me", "user"),
+    Route("POST", "/v1/keys", "admin", "keys:write"),
+    Route("GET", "/oauth2/jwks", "anyone"),
+    Route("GET", "/v1/products", "anyone"),
+    Route("POST", "/v1/products", "vendor", "catalog:write", True,
+          {"sku": "refused-1", "name": "Lamp", "description": "Bright.", "brand": "Lumo", "category": "Home > Lamps",
+           "price": {"amount": 1999, "currency": "EUR"}, "vat_bp": 700, "images": ["https://img.example/1.jpg"],
+           "attributes": [{"name": "colour", "value": "green"}]},
+          ("/description", "/brand", "/category", "/vat_bp", "/images", "/attributes")),
+    Route("POST", "/v1/products/import", "vendor", "catalog:write", False, {"products": [{"sku": "r", "name": "R", "price": {"amount": 1, "currency": "EUR"}}]}),
+    Route("GET", "/v1/products/{id}", "anyone"),
+    Route("GET", "/v1/categories", "anyone"),
+    Route("POST", "/v1/categories", "staff", "catalog:write", True, {"name": "Refused", "parent_id": NOBODYS}, ("/parent_id",)),
+    Route("GET", "/v1/categories/{id}", "anyone"),
+    Route("GET", "/v1/brands", "anyone"),
+    Route("GET", "/v1/inventory/{product_id}", "anyone"),
+    Route("GET", "/v1/inventory/{product_id}/balance", "staff", "inventory:read"),
+    Route("GET", "/v1/inventory/{product_id}/movements", "staff", "inventory:read"),
+    Route("POST", "/v1/inventory/adjustments", "staff", "inventory:write", True,
+          {"product_id": NOBODYS, "warehouse_id": NOBODYS, "delta": 5, "reason": "counted"}, ("/warehouse_id",)),
+    Route("POST", "/v1/inventory/receipts", "staff", "inventory:write", True,
+          {"product_id": NOBODYS, "warehouse_id": NOBODYS, "quantity": 5, "note": "a lorry"}, ("/warehouse_id", "/note")),
+    Route("GET", "/v1/warehouses", "staff", "inventory:read"),
+    Route("POST", "/v1/warehouses", "admin", "inventory:write", True, {"code": "refused", "name": "Refused", "country": "DE"}),
+    Route("POST", "/v1/orders", "user", "orders:write", True,
+          {"items": [{"product_id": NOBODYS, "quantity": 1}], "payment": {"card": "4242424242424242"}}, ("/payment", "/payment/card")),
+    Route("GET", "/v1/orders", "user", "orders:read"),
+    Route("GET", "/v1/orders/{id}", "user", "orders:read"),
+    Route("GET", "/v1/orders/{id}/invoice", "user", "orders:read"),
+    Route("GET", "/v1/invoices", "staff", "orders:read"),
+    Route("GET", "/v1/payments/balance", "staff", "payments:read"),
+    Route("GET", "/v1/payments/{order_id}", "user", "payments:read"),
+    Route("GET", "/", "anyone"),
+    Route("GET", "/docs", "anyone"),
+    Route("GET", "/openapi.json", "anyone"),
+    Route("GET", "/healthz", "anyone"),
+    Route("GET", "/readyz", "anyone"),
+    Route("GET", "/metrics", "anyone"),
+    Route("GET", "/debug/fibers", "admin"),
+]
+PROTECTED = [r for r in ROUTES if r.who != "anyone"]
+WITH_BODY = [r for r in ROUTES if r.body]
+
+
+def name_of(route):
+    return f"{route.method} {route.path}" if isinstance(route, Route) else None
+
+
+def at(path):
+    """The path with an id that nothing has."""
+    for variable in ("{id}", "{product_id}", "{order_id}"):
+        path = path.replace(variable, NOBODYS)
+    return path
+
+
+def problem(answer, status, slug=None, pointer=None):
+    """A refusal in the one shape (RFC 9457); returns it."""
+    assert answer.status_code == status, f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text[:500]}"
+    assert answer.headers["content-type"] == "application/problem+json"
+    if answer.request.method == "HEAD":
+        return None
+    p = answer.json()
+    assert p["status"] == status and p["title"] and p["detail"] and p["type"] == f"/docs#{p['slug']}"
+    if "instance" in p:                                 # else the HTTP server refused it before it was a request
+        assert p["instance"] == answer.request.url.raw_path.decode().split("?")[0] and len(p["trace_id"]) == 32
+    if slug:
+        assert p["slug"] == slug, p
+    for e in p.get("errors", []):
+        assert set(e) == {"pointer", "slug", "detail"} and e["slug"] and e["detail"]
+    if pointer is not None:
+        assert pointer in [e["pointer"] for e in p.get("errors", [])], p
+    if status == 401:
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+    if status in (429, 503):
+        assert int(answer.headers["retry-after"]) >= 1
+    return p
+
+
+class Market(Souk):
+    """A running program without the 10,000 products."""
+
+    def __init__(self, directory, *args, **more):
+        super().__init__(directory, "--no-seed", *args, **more)
+        self.http = httpx.Client(base_url=self.url, timeout=30)
+        self.tokens, self.databases, self.forger = {}, {}, None
+        self.numbers = itertools.count(1)
+
+    def __exit__(self, *_):
+        self.http.close()
+        for db in self.databases.values():
+            db.close()
+        super().__exit__()
+
+    # ---- people --------------------------------------------------------------------------------------------------------
+    def token(self, role="customer"):
+        token, until = self.tokens.get(role, (None, 0))
+        if time.monotonic() >= until:
+            token = super().token(role)
+            self.tokens[role] = token, time.monotonic() + TOKEN_SECONDS
+        return token
+
+    def sign_up(self, name="Somebody"):
+        """Makes a customer; returns (id, log-in)."""
+        login = {"email": f"buyer-{uuid.uuid4()}@shop.example", "password": "correct horse battery"}
+        made = self.http.post("/v1/users", json={**login, "name": name})
+        assert made.status_code == 201, made.text
+        return made.json()["id"], login
+
+    def log_in(self, login):
+        made = self.http.post("/v1/sessions", json=login)
+        assert made.status_code == 201, made.text
+        return made.json()
+
+    def sign(self, header=None, key=None, **claims):
+        """A token signed by a key of the tests that the program was told of: right in everything that is not said otherwise."""
+        now = int(time.time())
+        whole = {"iss": self.issuer, "aud": "souk", "sub": str(uuid.uuid4()), "iat": now, "exp": now + 200, "jti": str(uuid.uuid4()), "client_id": "tests",
+                 "scope": "orders:read orders:write payments:read", "roles": ["customer"], **claims}
+        head = {"alg": "RS256", "typ": "at+jwt", "kid": self.forger.kid, **(header or {})}
+        return jwt.encode({k: v for k, v in head.items() if v is not None}, {k: v for k, v in whole.items() if v is not None}, key or self.forger,
+                          algorithms=[head["alg"]])
+
+    def key_known(self):
+        """Puts a key of our own among the retired ones, which still verify; waits until every worker has asked for keys again."""
+        key = jwk.RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}, auto_kid=True)
+        public = psycopg.types.json.json.dumps(key.as_dict(private=False))
+        self.database("identity").execute("insert into signing_key (kid, created_at, retired_at, public_jwk, sealed_jwk) values (%s, now(), now(), %s, '')",
+                                          (key.kid, public))
+        own = jwt.decode(self.token(), jwk.KeySet.import_key_set(self.http.get("/oauth2/jwks").json()))
+        self.issuer, self.forger = own.claims["iss"], key
+        token = self.sign(scope="orders:read")
+        end = time.monotonic() + 30
+        while any(self.get("/v1/orders", token=token).status_code != 200 for _ in range(8)):
+            assert time.monotonic() < end, "the program does not see a key in its database"
+        return key
+
+    # ---- asking ----------------------------------------------------------------------------------------------------------
+    def ask(self, method, path, token=None, key=None, headers=None, **more):
+        """token: a role's name, or a token; key: an Idempotency-Key, True a new one."""
+        if token in ("customer", "vendor", "staff", "admin"):
+            token = self.token(token)
+        fields = {"authorization": f"Bearer {token}"} if token else {}
+        if key:
+            fields["idempotency-key"] = str(uuid.uuid4()) if key is True else key
+        return self.http.request(method, path, headers={**fields, **(headers or {})}, **more)
+
+    def product(self, stock=0, price=1000, **more):
+        sku = f"t-{next(self.numbers)}-{uuid.uuid4().hex[:8]}"
+        made = self.ask("POST", "/v1/products", "staff", True, json={"sku": sku, "name": f"Thing {sku}", "price": {"amount": price, "currency": "EUR"}, **more})
+        assert made.status_code == 201, made.text
+        if stock:
+            self.receive(made.json()["id"], stock)
+        return made.json()["id"]
+
+    def receive(self, product, quantity):
+        got = self.ask("POST", "/v1/inventory/receipts", "staff", True, json={"product_id": product, "quantity": quantity})
+        assert got.status_code == 201, got.text
+
+    def order(self, product, token="customer", quantity=1, key=True, card=None):
+        body = {"items": [{"product_id": product, "quantity": quantity}]}
+        if card:
+            body["payment"] = {"card": card}
+        return self.ask("POST", "/v1/orders", token, key, json=body)
+
+    # ---- looking inside -----------------------------------------------------------------------------------------------------
+    def conninfo(self, service):
+        sock = (self.data / "pg" / "postmaster.pid").read_text().split("\n")[4]
+        return psycopg.conninfo.make_conninfo(host=sock, port=5432, user="souk", dbname=f"souk_{service}")
+
+    def database(self, service):
+        db = self.databases.get(service)
+        if not db or db.closed or db.broken:
+            db = self.databases[service] = psycopg.connect(self.conninfo(service), autocommit=True)
+        return db
+
+    def one(self, service, sql, *args):
+        return self.database(service).execute(sql, args).fetchone()[0]
+
+    def contents(self):
+        """A digest of every table that only requests change."""
+        out = {}
+        for service in DATABASES:
+            db = self.database(service)
+            names = [n for (n,) in db.execute("select tablename from pg_tables where schemaname = 'public' order by 1") if n not in MOVING]
+            union = " union all ".join(f"select '{n}', count(*), md5(coalesce(string_agg(t::text, ',' order by t::text), '')) from \"{n}\" t" for n in names)
+            out.update({f"{service}.{n}": (count, digest) for n, count, digest in db.execute(union)})
+        return out
+
+    def settle(self, seconds=20):
+        """Waits until every confirmed order is captured and its hold gone."""
+        end = time.monotonic() + seconds
+        while True:
+            orders = self.one("orders", "select count(*) from orders where state = 0")
+            captured = self.one("payments", "select count(*) from transfer")
+            holds = self.one("inventory", "select count(*) from hold")
+            if orders == captured and holds == 0:
+                return orders
+            assert time.monotonic() < end, f"{orders} orders, {captured} captures, {holds} holds"
+
+    @contextlib.contextmanager
+    def unchanged(self):
+        before = self.contents()
+        yield
+        after = self.contents()
+        assert {k for k in before if before[k] != after[k]} == set()
+
+    def check_books(self, *products):
+        """What holds at rest: gap-free numbers, one capture an order, a ledger that sums to zero, stock that adds up."""
+        self.settle()
+        for year, first, last, count in self.database("orders").execute(
+                "select year, min(invoice_no), max(invoice_no), count(*) from orders where state = 0 group by series, year"):
+            assert (first, last) == (1, count), f"invoices of {year}: {first}..{last}, {count} of them"
+        confirmed = {r[0] for r in self.database("orders").execute("select id from orders where state = 0")}
+        captures = [r[0] for r in self.database("payments").execute("select order_id from transfer where kind = 1")]
+        assert len(captures) == len(set(captures)) and set(captures) == confirmed
+        assert self.one("payments", "select coalesce(sum(amount_minor), 0) from ledger") == 0
+        items = dict(self.database("orders").execute("select i.product_id, sum(i.quantity)::int8 from order_item i join orders o on o.id = i.order_id "
+                                                     "where o.state = 0 group by 1").fetchall())
+        for p in products:
+            sold, other = self.database("inventory").execute(
+                "select coalesce(-sum(delta) filter (where kind = 3), 0), coalesce(sum(delta) filter (where kind <> 3), 0) from movement where product_id = %s",
+                (p,)).fetchone()
+            left = self.one("inventory", "select coalesce(sum(quantity), 0) from stock where product_id = %s", p)
+            assert sold == items.get(uuid.UUID(p), 0) and left == other - sold >= 0
+
+
+def at_once(n, fn, threads=None):
+    """fn(0) ... fn(n - 1) on threads of their own."""
+    with concurrent.futures.ThreadPoolExecutor(threads or n) as pool:
+        return list(pool.map(fn, range(n)))
