@@ -16,6 +16,8 @@ const struct slug kit_slugs[] = {
         { "insufficient_scope", 403, "The token lacks a scope; WWW-Authenticate names it." },
         { "no_such_path", 404, "Nothing is at this path." },
         { "not_found", 404, "There is no such thing, or it is somebody else's." },
+        { "no_such_consumer", 404, "No consumer of that name runs here." },
+        { "nothing_parked", 404, "Nothing of that key is parked for the consumer." },
         { "method_not_allowed", 405, "The path knows other methods; Allow lists them." },
         { "not_acceptable", 406, "Accept does not take application/json." },
         { "too_slow", 408, "The head or the body of the request came too slowly." },

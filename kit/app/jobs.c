@@ -10,16 +10,21 @@
 #include "engine.h"
 #include "outbox.h"
 
-enum { JOBS_MAX = 32, RUN_ARENA = 16 << 20, RUN_MS_MIN = 30000, TIDY_MS = 3600000 };
+enum { JOBS_MAX = 32, RUN_ARENA = 16 << 20, RUN_MS_MIN = 30000, TIDY_MS = 3600000, REPLAY_MS = 5000, OWN_JOBS = 3 };
 
 struct due { const char *name; const struct job *job; int (*own)(struct ctx *c); int every_ms; int64_t at_us; };
-struct clock_work { struct unit *unit; struct due v[JOBS_MAX + 2]; size_t n; struct ctx c; };
+struct clock_work { struct unit *unit; struct due v[JOBS_MAX + OWN_JOBS]; size_t n; struct ctx c; };
 
 static int tidy_outbox(struct ctx *c)
 {
         struct app *a = c->unit->worker->app;
         int keep = (int)config_int(a->config, "outbox-keep");
         return c->unit->service->emits ? outbox_trim(c, a->bus, c->unit->service->name, keep) : 0;
+}
+
+static int replay_parked(struct ctx *c)
+{
+        return parked_replay_marked(c, c->unit->worker->app->bus);
 }
 
 static void add(struct clock_work *k, struct due d)
@@ -34,6 +39,7 @@ static void collect(struct clock_work *k)
         for (const struct job *j = k->unit->service->jobs; j && j->name; j++) add(k, (struct due){ .name = j->name, .job = j, .every_ms = j->every_ms });
         if (!k->unit->pg) return;
         add(k, (struct due){ .name = "tidy idempotency keys", .own = idem_tidy, .every_ms = TIDY_MS });
+        if (k->unit->service->consumers) add(k, (struct due){ .name = "replay parked events", .own = replay_parked, .every_ms = REPLAY_MS });
         add(k, (struct due){ .name = "tidy outbox", .own = tidy_outbox, .every_ms = TIDY_MS });
 }
 

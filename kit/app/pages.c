@@ -182,6 +182,58 @@ static void debug_fibers(struct ctx *c, struct exchange *x)
         jw_object_end(&w);
 }
 
+/* ---- parked events ----------------------------------------------------------------------------------------------------------- */
+
+struct parked_all      { struct parked_list items; };
+struct replay_request  { str consumer, key; };
+struct replay_answer   { int32_t marked; };
+MESSAGE(parked_all, "events that their consumers could not apply", F_LIST(parked_all, 1, items, parked, .doc = "Of all services here, each's oldest first."));
+MESSAGE(replay_request, "the parked events of one key",
+        F(replay_request, 1, consumer, .min = 1, .max = 200, .example = "\"inventory.hold_commit\""),
+        F(replay_request, 2, key, .min = 1, .max = 1000));
+MESSAGE(replay_answer, "what will be tried again", F(replay_answer, 1, marked, .doc = "How many events."));
+
+static int parked_append(struct ctx *c, struct parked_list *all, const struct parked_list *more)
+{
+        if (!more->n) return 0;
+        struct parked *v = arena_grow(c->arena, all->v, all->n * sizeof *v, (all->n + more->n) * sizeof *v);
+        if (!v) return fail(c, RESOURCE_EXHAUSTED, "out_of_memory", "no room for the parked events");
+        memcpy(v + all->n, more->v, more->n * sizeof *v);
+        *all = (struct parked_list){ v, all->n + more->n };
+        return 0;
+}
+
+static int parked_show(struct ctx *c, const struct nothing *in, struct parked_all *out)
+{
+        struct worker *w = worker_here();
+        (void)in;
+        for (size_t i = 0; i < w->n_units; i++) {
+                struct unit *u = &w->units[i];
+                struct parked_list some;
+                if (!u->pg || !u->service->consumers) continue;
+                c->unit = u;
+                c->pg = u->pg;
+                TRY(parked_list(c, &some));
+                TRY(parked_append(c, &out->items, &some));
+        }
+        return 0;
+}
+
+/* Applied by the consumer's own process at its next turn, whichever worker or replica that is. */
+static int parked_again(struct ctx *c, const struct replay_request *in, struct replay_answer *out)
+{
+        str rest = in->consumer, service = str_split(&rest, '.');
+        struct unit *u = unit_named(worker_here(), arena_z(c->arena, service));
+        if (!u || !u->pg) return fail(c, NOT_FOUND, "no_such_consumer", "no consumer " STR_FMT " runs here", STR_ARG(in->consumer));
+        c->unit = u;
+        c->pg = u->pg;
+        TRY(out->marked = parked_mark(c, in->consumer, in->key));
+        return out->marked ? 0 : fail(c, NOT_FOUND, "nothing_parked", "nothing of that key is parked for " STR_FMT, STR_ARG(in->consumer));
+}
+
+OP(parked_show, nothing, parked_all);
+OP(parked_again, replay_request, replay_answer);
+
 /* ---- the API ----------------------------------------------------------------------------------------------------------------- */
 
 static void openapi(struct ctx *c, struct exchange *x)
@@ -237,5 +289,8 @@ const struct service pages_service = {
                 RAW(GET, "/healthz",       healthz,      .who = ANYONE, .doc = "The process is alive."),
                 RAW(GET, "/readyz",        readyz,       .who = ANYONE, .doc = "Everything it needs is there; 503 when not."),
                 RAW(GET, "/metrics",       metrics,      .who = ANYONE, .doc = "Numbers in Prometheus' text format."),
-                RAW(GET, "/debug/fibers",  debug_fibers, .who = ADMIN,  .doc = "Every fiber: what it works on, where it waits.")),
+                RAW(GET, "/debug/fibers",  debug_fibers, .who = ADMIN,  .doc = "Every fiber: what it works on, where it waits."),
+                GET("/debug/parked", parked_show,            .who = ADMIN,  .doc = "Events that could not be applied, and why."),
+                POST("/debug/parked/replay", parked_again,   .who = ADMIN,  .status = 202, .doc = "The parked events of one key are tried again within seconds.",
+                     .slugs = (const char *const[]){ "no_such_consumer", "nothing_parked", NULL })),
 };

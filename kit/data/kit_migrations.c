@@ -48,5 +48,8 @@ const struct migration kit_migrations[] = {
           "  at timestamptz not null,\n"
           "  primary key (caller, key, route));\n"
           "create index souk_idempotency_at on souk_idempotency (at);\n" },
+        { 3, "replay",
+          "alter table souk_parked add column replay bool not null default false;\n"
+          "create index souk_parked_replay on souk_parked (consumer, key) where replay;\n" },
         { 0 },
 };

@@ -68,6 +68,12 @@ int  parked_list(struct ctx *c, struct parked_list *out);                       
  *   returns  events applied; -NOT_FOUND no such consumer here (slug "no_such_consumer"), what db says */
 int  parked_replay(struct ctx *c, struct bus *b, str consumer, str key);
 
+/* For whoever operates the program, from any process: marks the parked events of one key; the program that runs the consumer replays them at its
+ * next turn (parked_replay_marked). On c's database. Waits. returns events marked */
+int  parked_mark(struct ctx *c, str consumer, str key);
+/* Replays each key that is marked in c's database, once: one that fails again is marked no more. Waits. returns events applied, what db says */
+int  parked_replay_marked(struct ctx *c, struct bus *b);
+
 struct consumer_stats { const char *consumer, *source; uint64_t events, batches, retries, parked; int64_t lag_us; size_t queued; };
 void bus_each(struct bus *b, void (*fn)(const struct consumer_stats *s, void *arg), void *arg);
 struct relay_stats { const char *source; uint64_t rows, events; int64_t lag_us; };

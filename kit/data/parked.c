@@ -20,6 +20,7 @@ MESSAGE(parked, "an event that was set aside",
 
 struct parked_of { str consumer, source, key; };
 MESSAGE(parked_of, "a key of a consumer", F(parked_of, 1, consumer), F(parked_of, 2, source), F(parked_of, 3, key, .optional = true));
+DECLARE_LIST(parked_of);
 struct parked_key { str key; int64_t n; };
 DECLARE_LIST(parked_key);
 MESSAGE(parked_key, "a key with events set aside", F(parked_key, 1, key), F(parked_key, 2, n));
@@ -43,7 +44,17 @@ QUERY(parked_delete, &parked_type, NULL, ROWS_NONE,
 QUERY(parked_failed, &parked_type, NULL, ROWS_NONE,
       "update souk_parked set attempts = attempts + 1, error = $2 where no = $1",
       "no", "error", NULL);
-const struct query *const parked_queries[] = { &parked_all, &parked_keys, &parked_first, &parked_insert, &parked_delete, &parked_failed, NULL };
+QUERY(parked_mark_key, &parked_of_type, NULL, ROWS_NONE,
+      "update souk_parked set replay = true where consumer = $1 and key = $2",
+      "consumer", "key", NULL);
+QUERY(parked_unmark_key, &parked_of_type, NULL, ROWS_NONE,
+      "update souk_parked set replay = false where consumer = $1 and key = $2 and replay",
+      "consumer", "key", NULL);
+QUERY(parked_marked, NULL, &parked_of_type, ROWS_MANY,
+      "select consumer, min(source) as source, key from souk_parked where replay group by consumer, key order by min(no) limit 100",
+      NULL);
+const struct query *const parked_queries[] = { &parked_all, &parked_keys, &parked_first, &parked_insert, &parked_delete, &parked_failed,
+                                               &parked_mark_key, &parked_unmark_key, &parked_marked, NULL };
 
 /* ---- keys in memory ------------------------------------------------------------------------------------------------ */
 bool parked_has(struct consumer *k, str key)
@@ -195,4 +206,29 @@ int parked_replay(struct ctx *c, struct bus *b, str consumer, str key)
         if (!known)
                 return fail(c, NOT_FOUND, "no_such_consumer", "no consumer " STR_FMT " runs here", STR_ARG(consumer));
         return applied;
+}
+
+/* ---- at an operator's word ------------------------------------------------------------------------------------------ */
+int parked_mark(struct ctx *c, str consumer, str key)
+{
+        return db_run(db(c), &parked_mark_key, &(struct parked_of){ .consumer = consumer, .key = key }, NULL);
+}
+
+int parked_replay_marked(struct ctx *c, struct bus *b)
+{
+        struct parked_of_list marked;
+        int all = 0, applied;
+
+        TRY(db_run(db(c), &parked_marked, NULL, &marked));
+        for (size_t i = 0; i < marked.n; i++) {
+                const struct parked_of *of = &marked.v[i];
+                applied = parked_replay(c, b, of->consumer, of->key);
+                if (batch_is_nobodys_fault(applied))
+                        return applied;                 /* still marked: the next turn goes on */
+                TRY(db_run(db(c), &parked_unmark_key, of, NULL));
+                log_say(applied > 0 ? INFO : WARN, "parked_events_replayed", L_STR("consumer", of->consumer), L_STR("key", of->key),
+                        L_INT("applied", MAX(applied, 0)));
+                all += MAX(applied, 0);
+        }
+        return all;
 }

@@ -372,6 +372,28 @@ static void outside(const char *fmt, ...)
         PQfinish(pq);
 }
 
+WORLD_TEST(admins_see_parked_events_and_have_them_tried_again)
+{
+        struct http_answer a = http(w, "staff#d", POST, "/v1/toys", DUCK);
+        CHECK_EQ(a.status, 201);
+        str id;
+        CHECK_OK(json_text(last(w), json_member(a.body, "id"), &id));
+        char *again = arena_z(as(w, "")->arena, arena_printf(last(w)->arena, "{\"consumer\":\"toyshop.toy_count_made\",\"key\":\"" STR_FMT "\"}", STR_ARG(id)));
+        execute(w, "toyshop", "delete from toy");               /* so that its event cannot be applied */
+        settle(w);
+        refused(http(w, "staff", GET, "/debug/parked", NULL), 403, "forbidden");
+        a = http(w, "admin", GET, "/debug/parked", NULL);
+        HAS(a.body, "\"consumer\":\"toyshop.toy_count_made\"");
+        HAS(a.body, "\"topic\":\"toy.made\"");
+        refused(http(w, "staff", POST, "/debug/parked/replay", again), 403, "forbidden");
+        refused(http(w, "admin", POST, "/debug/parked/replay", "{\"consumer\":\"nobody.here\",\"key\":\"x\"}"), 404, "no_such_consumer");
+        refused(http(w, "admin", POST, "/debug/parked/replay", "{\"consumer\":\"toyshop.toy_count_made\",\"key\":\"x\"}"), 404, "nothing_parked");
+        a = http(w, "admin", POST, "/debug/parked/replay", again);
+        CHECK_EQ(a.status, 202);
+        CHECK_STR(a.body, "{\"marked\":1}");
+        CHECK_EQ(rows(w, "toyshop", "souk_parked where replay"), 1);
+}
+
 WORLD_TEST(a_database_that_is_away_is_a_503_and_comes_back_by_itself)
 {
         char name[100];

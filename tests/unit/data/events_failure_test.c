@@ -123,6 +123,33 @@ IN_WORLD(a_poison_event_is_parked_with_those_of_its_key_behind_it_and_replayed)
         CHECK_EQ(effects(), 42);
 }
 
+IN_WORLD(what_an_operator_marks_is_replayed_once_at_the_next_turn)
+{
+        struct subscription s = subscription();
+        char key[37];
+
+        fn.poison = 13;
+        CHECK_OK(make_notes(&w.a, &noted, 1, 40, 5));
+        start(c, &s);
+        CHECK_OK(settle(c, 20000));
+        CHECK_EQ(parked_rows(), 6);
+        uid_format(key_of(3), key);
+        CHECK_EQ(parked_replay_marked(&w.b, w.bus), 0);         /* nothing is marked */
+        CHECK_EQ(parked_mark(&w.b, STR("b.effects"), STR("another")), 0);
+
+        CHECK_EQ(parked_mark(&w.b, STR("b.effects"), str_of(key)), 6);
+        CHECK_EQ(parked_replay_marked(&w.b, w.bus), 0);         /* fails again, and is marked no more */
+        CHECK_EQ(db_count(db(&w.b), "select count(*) from souk_parked where replay"), 0);
+        CHECK_EQ(db_count(db(&w.b), "select attempts from souk_parked order by no limit 1"), 3);
+        fn.poison = 0;
+        CHECK_EQ(parked_replay_marked(&w.b, w.bus), 0);
+        CHECK_EQ(parked_mark(&w.b, STR("b.effects"), str_of(key)), 6);
+        CHECK_EQ(parked_replay_marked(&w.b, w.bus), 6);
+        CHECK_EQ(parked_rows(), 0);
+        CHECK_EQ(effects(), 40);
+        CHECK_EQ(distinct_effects(), 40);
+}
+
 IN_WORLD(a_negative_verdict_parks_its_event_and_lets_the_others_stand)
 {
         struct subscription s = subscription();
