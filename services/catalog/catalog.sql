@@ -106,7 +106,7 @@ select id, sku, version, content, price_minor as price, price_cur as cur, owner 
 insert into product (id, sku, name, description, brand, category_id, price_minor, price_cur, vat_bp, version, content, images, attributes, owner,
                      created_at, updated_at)
 select t.id, t.sku, t.name, t.description, t.brand, c.id, t.price, t.cur, t.vat_bp, 1, t.content, t.images::jsonb, t.attributes::jsonb, t.owner,
-       t.created_at, :now
+       t.created_at, t.created_at
   from unnest(:rows.id, :rows.sku, :rows.name, :rows.description, :rows.brand, :rows.category, :rows.price, :rows.cur, :rows.vat_bp, :rows.content,
               :rows.images, :rows.attributes, :rows.owner, :rows.created_at)
        as t (id, sku, name, description, brand, category, price, cur, vat_bp, content, images, attributes, owner, created_at)
@@ -126,7 +126,7 @@ update product p
 insert into brand (name, id, created_at) select name, id, :now from unnest(:rows.name, :rows.id) as t (name, id) order by name on conflict do nothing;
 
 -- categories_known: category_batch -> category_row *
-select path from category where path = any (:rows.path);
+select id, path from category where path = any (:rows.path);
 
 -- categories_add: category_batch
 insert into category (id, parent_id, slug, name, path, created_at)

@@ -6,6 +6,7 @@
 #include "world.h"
 #include "catalog/catalog.h"
 #include "catalog_sql.h"
+#include "fiber.h"
 #include "json.h"
 #include "loop.h"
 
@@ -55,12 +56,16 @@ static int made_and_read(struct ctx *c, void *arg)
         WORLD(w, c, &catalog_service);
         struct http_answer a = post(c, w, "staff", "/v1/products", draft(c, "A-1", 1999, "Halden"));
         const char *path;
+        str first;
 
         expect(a, 201, "\"Home > Kitchen\"");
+        first = a.body;
         path = arena_z(c->arena, header_get(&a.headers, "location"));
         a = http(w, NULL, GET, path, NULL);
         expect(a, 200, "\"price\":{\"amount\":1999,\"currency\":\"EUR\"}");
         expect(a, 200, "\"colour\"");
+        CHECK(str_eq(a.body, first));                           /* what was told of it is what it is */
+        CHECK(str_eq(http(w, NULL, GET, path, NULL).body, first));
         CHECK_STR(header_get(&a.headers, "cache-control"), "public, max-age=1");
         expect(post(c, w, "staff", "/v1/products", draft(c, "A-1", 1999, "Halden")), 409, "sku_taken");
         expect(http(w, NULL, GET, "/v1/products/0197f3a0-0000-7000-8000-00000000dead", NULL), 404, "no_such_product");
@@ -72,6 +77,28 @@ static int made_and_read(struct ctx *c, void *arg)
 }
 
 TEST(a_product_is_made_with_its_category_and_brand_and_read_by_anybody) { RUN(made_and_read); }
+
+/* A good product with one member more. */
+static const char *with(struct ctx *c, const char *member)
+{
+        return arena_z(c->arena, arena_printf(c->arena, "{\"sku\":\"A\",\"name\":\"B\",\"price\":{\"amount\":1,\"currency\":\"EUR\"},%s}", member));
+}
+
+static const char *large(struct ctx *c, size_t n)
+{
+        char *body = arena_alloc(c->arena, n + 1);
+        memset(body, ' ', n);
+        return body;
+}
+
+/* An import of n rows that are none. */
+static const char *numbers(struct ctx *c, int n)
+{
+        struct buf b AUTO(buf_done) = BUF_INIT(1 << 20);
+        for (int i = 0; i < n; i++) buf_lit(&b, i ? ",0" : "{\"products\":[0");
+        buf_lit(&b, "]}");
+        return arena_z(c->arena, buf_str(&b));
+}
 
 static int refused(struct ctx *c, void *arg)
 {
@@ -87,6 +114,17 @@ static int refused(struct ctx *c, void *arg)
         expect(post(c, w, "staff", "/v1/products", "{\"sku\":\"A\",\"name\":\"B\",\"price\":{\"amount\":1,\"currency\":\"ZZZ\"}}"), 400, "/price");
         expect(post(c, w, "staff", "/v1/products", "{\"sku\":\"A\",\"name\":\"B\",\"price\":{\"amount\":1,\"currency\":\"EUR\"},\"cost\":1}"), 400, "/cost");
         expect(post(c, w, "staff", "/v1/products", "[]"), 400, "slug");
+        expect(post(c, w, "staff", "/v1/products", "{\"sku\":\"A\",\"name\":\"B\",\"price\":{\"amount\":1,"), 400, "syntax");
+        expect(post(c, w, "staff", "/v1/products", "{\"sku\":7,\"name\":\"B\",\"price\":{\"amount\":1,\"currency\":\"EUR\"}}"), 400, "\"pointer\":\"/sku\",\"slug\":\"wrong_type\"");
+        expect(post(c, w, "staff", "/v1/products", "{\"name\":\"B\",\"price\":{\"amount\":1,\"currency\":\"EUR\"}}"), 400, "\"pointer\":\"/sku\",\"slug\":\"required\"");
+        expect(post(c, w, "staff", "/v1/products", with(c, "\"vat_bp\":0")), 400, "/vat_bp");
+        expect(post(c, w, "staff", "/v1/products", with(c, "\"images\":[\"https://images.example/1.jpg\",\"javascript:alert(1)\"]")), 400, "/images/1");
+        expect(post(c, w, "staff", "/v1/products", with(c, "\"category\":\"Home >  > Kitchen\"")), 400, "/category");
+        expect(post(c, w, "staff", "/v1/products", with(c, "\"category\":\"Home>Kitchen\"")), 400, "/category");
+        expect(post(c, w, "staff", "/v1/products", with(c, "\"category\":\"1 > 2 > 3 > 4 > 5 > 6 > 7 > 8 > 9\"")), 400, "/category");
+        expect(post(c, w, "staff", "/v1/products", large(c, (1 << 20) + 1)), 413, "body_too_large");
+        expect(http(w, "staff", POST, "/v1/products/import", large(c, (8 << 20) + 1)), 413, "body_too_large");
+        expect(http(w, "staff", POST, "/v1/products/import", numbers(c, 1001)), 400, "\"pointer\":\"/products\",\"slug\":\"too_many\"");
         expect(http(w, NULL, GET, "/v1/products?colour=red", NULL), 400, "colour");
         expect(http(w, NULL, GET, "/v1/products?limit=101", NULL), 400, "limit");
         expect(http(w, NULL, GET, "/v1/products?sort=sku", NULL), 400, "sort");
@@ -271,6 +309,129 @@ static int imported(struct ctx *c, void *arg)
 }
 
 TEST(an_import_takes_the_good_rows_names_the_bad_ones_and_changes_nothing_the_second_time) { RUN(imported); }
+
+/* n products, all new to the catalogue when the first of two imports comes. */
+static const char *rows_of(struct ctx *c, int n)
+{
+        struct buf b AUTO(buf_done) = BUF_INIT(1 << 20);
+        for (int i = 0; i < n; i++) {
+                char sku[16];
+                snprintf(sku, sizeof sku, "SKU-%d", i);
+                buf_printf(&b, "%s%s", i ? "," : "{\"products\":[", draft(c, sku, 100 + i, "Twice"));
+        }
+        buf_lit(&b, "]}");
+        return arena_z(c->arena, buf_str(&b));
+}
+
+struct sending { struct world *w; const char *body; struct http_answer answer; };
+
+static int send_it(struct ctx *c, void *arg)
+{
+        struct sending *s = arg;
+        (void)c;
+        s->answer = http(s->w, "staff", POST, "/v1/products/import", s->body);
+        return 0;
+}
+
+static int at_once(struct ctx *c, void *arg)
+{
+        (void)arg;
+        WORLD(w, c, &catalog_service);
+        struct sending s[3];
+        int64_t created = 0, unchanged = 0, n;
+
+        GROUP(g, c);
+        for (size_t i = 0; i < COUNT(s); i++) {
+                s[i] = (struct sending){ .w = w, .body = rows_of(c, 120) };
+                CHECK_OK(group_go(g, send_it, &s[i]));
+        }
+        CHECK_OK(group_wait(g));
+        for (size_t i = 0; i < COUNT(s); i++) {
+                expect(s[i].answer, 200, "\"changed\":0");
+                CHECK_OK(json_int(member(s[i].answer, "created"), &n));
+                created += n;
+                CHECK_OK(json_int(member(s[i].answer, "unchanged"), &n));
+                unchanged += n;
+        }
+        CHECK_EQ(created, 120);
+        CHECK_EQ(unchanged, 240);
+        CHECK_EQ(events(w, "catalog", "product.created"), 120);
+        CHECK_EQ(rows(w, "catalog", "brand"), 1);
+        return 0;
+}
+
+TEST(the_same_import_sent_three_times_at_once_makes_each_product_once) { RUN(at_once); }
+
+/* The shared data's first lines as rows: what stands under other names there is named as here. */
+static const char *icecat_rows(struct ctx *c, FILE *f, int n)
+{
+        struct buf b AUTO(buf_done) = BUF_INIT(8 << 20);
+        static char line[1 << 16];
+        struct jw w = { .b = &b };
+
+        jw_object(&w);
+        jw_key(&w, "products");
+        jw_array(&w);
+        for (int i = 0; i < n && fgets(line, sizeof line, f); i++) {
+                str row = str_of(line), text, image = json_member(row, "img_500x500");
+                jw_object(&w);
+                jw_key(&w, "sku");      jw_raw(&w, json_member(row, "id"));
+                CHECK_OK(json_text(c, json_member(row, "title"), &text));
+                jw_key(&w, "name");     jw_str(&w, str_cut(text, 0, MIN(text.n, (size_t)280)));
+                jw_key(&w, "brand");    jw_raw(&w, json_member(row, "supplier"));
+                jw_key(&w, "category"); jw_z(&w, "Electronics");
+                jw_key(&w, "price");    jw_object(&w);
+                jw_key(&w, "amount");   jw_raw(&w, json_member(row, "price"));
+                jw_key(&w, "currency"); jw_z(&w, "EUR");
+                jw_object_end(&w);
+                if (image.p) {
+                        jw_key(&w, "images");
+                        jw_array(&w);
+                        jw_raw(&w, image);
+                        jw_array_end(&w);
+                }
+                jw_object_end(&w);
+        }
+        jw_array_end(&w);
+        jw_object_end(&w);
+        CHECK_OK(buf_error(&b));
+        return arena_z(c->arena, buf_str(&b));
+}
+
+static FILE *icecat(void)
+{
+        const char *shared = getenv("SOUK_SHARED");
+        char path[1024];
+        snprintf(path, sizeof path, "%s/data/icecat/icecat-products-19k.jsonl", shared ? shared : SOUK_SOURCE_DIR "/../shared");
+        return fopen(path, "r");
+}
+
+static int icecat_imported(struct ctx *c, void *f)
+{
+        WORLD(w, c, &catalog_service);
+        const char *body = icecat_rows(c, f, 1000);
+        struct http_answer a = http(w, "vendor", POST, "/v1/products/import", body);
+        int64_t created, failed;
+
+        expect(a, 200, "\"changed\":0,\"unchanged\":0");
+        CHECK_OK(json_int(member(a, "created"), &created));
+        CHECK_OK(json_int(member(a, "failed"), &failed));
+        if (created < 990) cm_fail_msg("%lld failed: " STR_FMT, (long long)failed, (int)MIN(a.body.n, (size_t)2000), a.body.p);
+        CHECK_EQ(created + failed, 1000);
+        CHECK_EQ(rows(w, "catalog", "product"), created);
+        a = http(w, "vendor", POST, "/v1/products/import", body);
+        expect(a, 200, "\"created\":0,\"changed\":0");
+        expect(http(w, "vendor-two", POST, "/v1/products/import", body), 200, "\"created\":0,\"changed\":0,\"unchanged\":0");    /* somebody else's */
+        return 0;
+}
+
+TEST(a_thousand_real_products_come_in_once)
+{
+        FILE *f = icecat();
+        if (!f) skip();
+        CHECK_OK(run_main(icecat_imported, f));
+        fclose(f);
+}
 
 static int seeded_twice(struct ctx *c, void *arg)
 {

@@ -9,7 +9,7 @@
 #include "server.h"
 #include "write.h"
 
-enum { ROWS_MAX = 1000 };
+enum { ROWS_MAX = 1000, ROWS_A_TURN = 50 };
 
 struct row_error     { int32_t row; str sku, pointer, slug, detail; };
 DECLARE_LIST(row_error);
@@ -94,7 +94,10 @@ static int rows_read(struct ctx *c, str body, struct reading *r)
                 return flaws_fail(c);
         }
         for (walk = json_open(products); json_next_element(&walk, &text);)
-                if (++n <= ROWS_MAX) row_read(c, r, n - 1, text);
+                if (++n <= ROWS_MAX) {
+                        row_read(c, r, n - 1, text);
+                        if (n % ROWS_A_TURN == 0) fiber_yield();
+                }
         if (n == 0 || n > ROWS_MAX)
                 flaw_add(c, STR("/products"), n ? "too_many" : "too_few", "must have 1 to %d rows, not %d", ROWS_MAX, n);
         return flaws_fail(c);
@@ -109,7 +112,7 @@ static int rows_write(struct ctx *c, struct reading *r)
                 return 0;
         if (!ids || !what)
                 return fail(c, RESOURCE_EXHAUSTED, "too_large", "the import is too large");
-        TRY(products_write(c, r->good, r->n_good, ids, what, false));
+        TRY(products_write(c, r->good, r->n_good, ids, what, NULL));
         for (size_t i = 0; i < r->n_good; i++) {
                 r->out->created   += what[i] == WRITTEN_CREATED;
                 r->out->changed   += what[i] == WRITTEN_CHANGED;

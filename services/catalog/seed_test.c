@@ -5,6 +5,8 @@
 #include "test.h"
 #include "catalog/seed.h"
 #include "catalog/seed_words.h"
+#include "catalog/write.h"
+#include "check.h"
 #include "clock.h"
 #include "text.h"
 
@@ -146,6 +148,17 @@ TEST(texts_are_whole_valid_and_short_enough)
                         check_text(d->attributes.v[at].name, 40);
                         check_text(d->attributes.v[at].value, 60);
                 }
+        }
+}
+
+TEST(the_catalogue_would_take_every_one_of_them)
+{
+        AUTO(arena_put) struct arena *mine = arena_new(64 << 20);
+        struct ctx c = { .arena = mine };
+        for (size_t i = 0; i < MANY; i++) {
+                check_msg(&c, &product_draft_type, &drafts[i], STR(""));
+                draft_check(&c, &drafts[i]);
+                if (c.fault.n_flaws) cm_fail_msg(STR_FMT ": " STR_FMT " " STR_FMT, STR_ARG(drafts[i].sku), STR_ARG(c.fault.flaws->pointer), STR_ARG(c.fault.flaws->detail));
         }
 }
 

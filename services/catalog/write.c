@@ -7,6 +7,8 @@
 #include "write.h"
 #include "catalog_sql.h"
 
+enum { CATEGORY_DEPTH_MAX = 8, CATEGORY_NAME_MAX_BYTES = 400, FIELD_MAX_BYTES = 4 << 20, ROWS_A_TURN = 50, TRIES = 3 };
+
 struct product_row    { uid id; str sku, name, description, brand, category; int64_t price; str cur; int32_t vat_bp, version; int64_t content;
                         str images, attributes; uid owner; when created_at; };
 DECLARE_LIST(product_row);
@@ -47,17 +49,36 @@ static int no_room(struct ctx *c)
 
 /* ---- drafts ----------------------------------------------------------------------------------------------------------------- */
 
+/* "Computers > Laptops": names with nothing odd around or in them, not too deep. */
+static bool is_path(str path)
+{
+        int depth = 0;
+
+        for (size_t from = 0, at = 0; at <= path.n; at++) {
+                bool border = at + 3 <= path.n && !memcmp(path.p + at, " > ", 3);
+                if (at < path.n && !border) {
+                        if (path.p[at] == '>') return false;
+                        continue;
+                }
+                str name = str_cut(path, from, at);
+                if (!name.n || name.n > CATEGORY_NAME_MAX_BYTES || name.p[0] == ' ' || name.p[name.n - 1] == ' ' || ++depth > CATEGORY_DEPTH_MAX) return false;
+                if (border) at += 2;
+                from = at + 1;
+        }
+        return true;
+}
+
 void draft_check(struct ctx *c, const struct product_draft *d)
 {
         if (d->price.minor <= 0)
                 flaw_add(c, STR("/price/amount"), "too_small", "must be above 0");
-        if (d->category.n && (str_starts(d->category, STR(">")) || str_ends(d->category, STR(">"))))
-                flaw_add(c, STR("/category"), "bad_format", "must be names with \" > \" between them");
+        if (d->category.n && !is_path(d->category))
+                flaw_add(c, STR("/category"), "bad_format", "must be 1 to %d names with \" > \" between them", CATEGORY_DEPTH_MAX);
 }
 
 static int field_text(struct ctx *c, const struct product_draft *d, const char *name, str *out)
 {
-        struct buf b AUTO(buf_done) = BUF_INIT(256 * 1024);
+        struct buf b AUTO(buf_done) = BUF_INIT(FIELD_MAX_BYTES);
 
         json_write_field(&b, type_field(&product_draft_type, str_of(name)), d);
         if (buf_error(&b) < 0 || !(*out = arena_str(c->arena, buf_str(&b))).p)
@@ -115,8 +136,6 @@ static void path_add(struct category_row_list *l, size_t max, str path)
                 from = at + 3;
         }
 }
-
-enum { CATEGORY_DEPTH_MAX = 8 };
 
 static void paths_sort(struct category_row_list *l)
 {
@@ -242,7 +261,7 @@ static int rows_sort(struct db *tx, struct product_batch *all, uid *ids, enum wr
                 const struct known_row *k = known.n ? bsearch(&key, known.v, known.n, sizeof key, known_cmp) : NULL;
 
                 if (k && create)
-                        return fail(c, ALREADY_EXISTS, "sku_taken", "there is a product with sku " STR_FMT, STR_ARG(r->sku));
+                        return -ALREADY_EXISTS;
                 what[i] = map_get(seen, r->sku) ? WRITTEN_REPEATED : judge(c, r, k);
                 (void)map_put(seen, r->sku, r);
                 if (k) {
@@ -257,25 +276,53 @@ static int rows_sort(struct db *tx, struct product_batch *all, uid *ids, enum wr
         return 0;
 }
 
-int products_write(struct ctx *c, const struct product_draft *drafts, size_t n, uid *ids, enum written *what, bool create)
+/* Of a category that is there. */
+static int category_id_of(struct db *tx, str path, uid *out)
 {
-        struct product_batch all = { { arena_many(c->arena, struct product_row, n), n } };
+        struct category_row row = { .path = path };
+        struct category_row_list found;
+
+        TRY(categories_known(tx, &(struct category_batch){ { &row, 1 } }, &found));
+        if (found.n) *out = found.v[0].id;
+        return 0;
+}
+
+static int write_once(struct ctx *c, const struct product_draft *drafts, struct product_batch *all, uid *ids, enum written *what, uid *category_id)
+{
+        size_t n = all->rows.n;
         struct product_batch insert = { { arena_many(c->arena, struct product_row, n), 0 } };
         struct product_batch update = { { arena_many(c->arena, struct product_row, n), 0 } };
-        when now = clock_now();
 
         if (arena_is_exhausted(c->arena)) return no_room(c);
-        for (size_t i = 0; i < n; i++) {
-                if (uid_is_zero(ids[i])) ids[i] = uid_v7(now);
-                TRY(row_make(c, &drafts[i], ids[i], &all.rows.v[i]));
-        }
         TX(tx, c);
-        TRY(rows_sort(tx, &all, ids, what, create, &insert, &update));
+        TRY(rows_sort(tx, all, ids, what, category_id != NULL, &insert, &update));
         if (insert.rows.n + update.rows.n == 0)
                 return 0;
         TRY(categories_ensure(tx, drafts, n));
-        TRY(brands_ensure(tx, &all.rows));
+        if (category_id && drafts->category.n) TRY(category_id_of(tx, drafts->category, category_id));
+        TRY(brands_ensure(tx, &all->rows));
         if (insert.rows.n) TRY(products_insert_later(tx, &insert));
         if (update.rows.n) TRY(products_update_later(tx, &update));
         return tx_commit(tx);
+}
+
+/* Somebody may bring a sku that is new here too, and commit first: then it is there at the second look. */
+int products_write(struct ctx *c, const struct product_draft *drafts, size_t n, uid *ids, enum written *what, uid *category_id)
+{
+        struct product_batch all = { { arena_many(c->arena, struct product_row, n), n } };
+        when now = clock_now();
+
+        if (!all.rows.v) return no_room(c);
+        for (size_t i = 0; i < n; i++) {
+                if (uid_is_zero(ids[i])) ids[i] = uid_v7(now);
+                TRY(row_make(c, &drafts[i], ids[i], &all.rows.v[i]));
+                if (i % ROWS_A_TURN == ROWS_A_TURN - 1) fiber_yield();
+        }
+        for (int tries = 1;; tries++) {
+                int r = write_once(c, drafts, &all, ids, what, category_id);
+                if (r == -ALREADY_EXISTS && category_id)
+                        return fail(c, ALREADY_EXISTS, "sku_taken", "there is a product with sku " STR_FMT, STR_ARG(drafts->sku));
+                if (r != -ALREADY_EXISTS || tries == TRIES) return r;
+                fault_clear(c);
+        }
 }
