@@ -115,7 +115,8 @@ static int refused(struct ctx *c, void *arg)
         expect(post(c, w, "staff", "/v1/products", "{\"sku\":\"A\",\"name\":\"B\",\"price\":{\"amount\":1,\"currency\":\"EUR\"},\"cost\":1}"), 400, "/cost");
         expect(post(c, w, "staff", "/v1/products", "[]"), 400, "slug");
         expect(post(c, w, "staff", "/v1/products", "{\"sku\":\"A\",\"name\":\"B\",\"price\":{\"amount\":1,"), 400, "syntax");
-        expect(post(c, w, "staff", "/v1/products", "{\"sku\":7,\"name\":\"B\",\"price\":{\"amount\":1,\"currency\":\"EUR\"}}"), 400, "\"pointer\":\"/sku\",\"slug\":\"wrong_type\"");
+        expect(post(c, w, "staff", "/v1/products", "{\"sku\":7,\"name\":\"B\",\"price\":{\"amount\":1,\"currency\":\"EUR\"}}"), 400,
+               "\"pointer\":\"/sku\",\"slug\":\"wrong_type\"");
         expect(post(c, w, "staff", "/v1/products", "{\"name\":\"B\",\"price\":{\"amount\":1,\"currency\":\"EUR\"}}"), 400, "\"pointer\":\"/sku\",\"slug\":\"required\"");
         expect(post(c, w, "staff", "/v1/products", with(c, "\"vat_bp\":0")), 400, "/vat_bp");
         expect(post(c, w, "staff", "/v1/products", with(c, "\"images\":[\"https://images.example/1.jpg\",\"javascript:alert(1)\"]")), 400, "/images/1");
