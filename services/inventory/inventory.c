@@ -315,8 +315,10 @@ const struct service inventory_service = {
         .has_db = true,
         ROUTES(
                 GET( "/v1/inventory/{product_id}", stock_get, .who = ANYONE, .doc = "The stock of a product, by warehouse.", REFUSES("no_such_product")),
-                GET( "/v1/inventory/{product_id}/balance", balance_get, .who = STAFF, .scope = "inventory:read", .doc = "Every unit of a product: where it came from and where it is."),
-                GET( "/v1/inventory/{product_id}/movements", movements_list, .who = STAFF, .scope = "inventory:read", .page = &movements_paging, .doc = "The ledger of a product, newest first."),
+                GET( "/v1/inventory/{product_id}/balance", balance_get, .who = STAFF, .scope = "inventory:read",
+                     .doc = "Every unit of a product: where it came from and where it is."),
+                GET( "/v1/inventory/{product_id}/movements", movements_list, .who = STAFF, .scope = "inventory:read", .page = &movements_paging,
+                     .doc = "The ledger of a product, newest first."),
                 POST("/v1/inventory/adjustments", stock_adjust, .who = STAFF, .scope = "inventory:write", .idempotent = true, .status = 201,
                      .doc = "Counts stock anew: more or fewer units, with the reason.", REFUSES("no_such_product", "no_such_warehouse", "not_enough_stock", "too_much_stock")),
                 POST("/v1/inventory/receipts", stock_arrive, .who = STAFF, .scope = "inventory:write", .idempotent = true, .status = 201,

@@ -385,7 +385,8 @@ static int ledger(struct ctx *c, void *arg)
         CHECK_EQ(a.status, 201);
         CHECK(str_eq(a.body, first.body));                              /* said twice, done once */
         CHECK_EQ(free_units(&s, 0), 6);
-        CHECK(says(http(w, "staff#a1", POST, "/v1/inventory/adjustments", "{\"product_id\":\"00000000-0000-7000-8000-000000000001\",\"delta\":1,\"reason\":\"x\"}"), 422, "idempotency_key_reused"));
+        CHECK(says(http(w, "staff#a1", POST, "/v1/inventory/adjustments",
+                        "{\"product_id\":\"00000000-0000-7000-8000-000000000001\",\"delta\":1,\"reason\":\"x\"}"), 422, "idempotency_key_reused"));
         snprintf(body, sizeof body, "{\"product_id\":\"%s\",\"delta\":-7,\"reason\":\"theft\"}", product);
         CHECK(says(http(w, "staff#a2", POST, "/v1/inventory/adjustments", body), 409, "not_enough_stock"));
         CHECK_EQ(free_units(&s, 0), 6);

@@ -488,7 +488,8 @@ static int refusals(struct ctx *c, void *arg)
 {
         (void)arg;
         SHOP(s, w, c);
-        static const char *const paths[] = { "/v1/orders", "/v1/orders/019ab4f0-0000-7000-8000-000000000009", "/v1/orders/019ab4f0-0000-7000-8000-000000000009/invoice", "/v1/invoices" };
+        static const char *const paths[] = { "/v1/orders", "/v1/orders/019ab4f0-0000-7000-8000-000000000009",
+                "/v1/orders/019ab4f0-0000-7000-8000-000000000009/invoice", "/v1/invoices" };
         struct http_answer a;
         char body[400], product[37];
 

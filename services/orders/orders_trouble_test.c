@@ -68,7 +68,8 @@ static int crashed(struct ctx *c, void *arg)
 
         /* held and declined, then dead: the good card of the retry is another attempt */
         CHECK_OK(inventory_hold_call(as(w, "service"), &(struct hold_request){ third, 1, { &item, 1 } }, &(struct hold){ 0 }));
-        CHECK_EQ(payment_authorise_call(as(w, "service"), &(struct charge){ third, who_id("alice"), 1, quote.total, STR(DECLINES) }, &(struct authorisation){ 0 }), -FAILED_PRECONDITION);
+        CHECK_EQ(payment_authorise_call(as(w, "service"), &(struct charge){ third, who_id("alice"), 1, quote.total, STR(DECLINES) },
+                                        &(struct authorisation){ 0 }), -FAILED_PRECONDITION);
         a = buy(&s, "alice#k3", basket(&s, 0, 1, PAYS));
         CHECK_EQ(a.status, 201);
         settle(w);
