@@ -261,6 +261,52 @@ static int quoted(struct ctx *c, void *arg)
 
 TEST(a_basket_is_priced_from_the_catalogue_and_says_which_line_is_wrong) { RUN(quoted); }
 
+static int read_warm(struct ctx *c, void *arg)
+{
+        (void)arg;
+        clock_fake((when){ 1790000000LL * 1000000 });
+        WORLD(w, c, &catalog_service);
+        struct http_answer a = post(c, w, "staff", "/v1/products", draft(c, "A", 250, "B"));
+        const char *path = arena_z(c->arena, header_get(&a.headers, "location"));
+        struct item items[] = { { id_of(a), 2 } };
+        struct quote q;
+        uint64_t statements;
+
+        CHECK_EQ(http(w, NULL, GET, path, NULL).status, 200);
+        statements = db_stats().statements;
+        for (int i = 0; i < 10; i++) {
+                CHECK_EQ(http(w, NULL, GET, path, NULL).status, 200);
+                CHECK_OK(catalog_quote_call(as(w, "alice"), &(struct basket){ { items, 1 } }, &q));
+        }
+        CHECK_EQ(db_stats().statements, statements);
+        clock_advance(1001);
+        CHECK_EQ(http(w, NULL, GET, path, NULL).status, 200);
+        CHECK_EQ(db_stats().statements, statements + 1);
+        clock_real();
+        return 0;
+}
+
+TEST(a_product_that_was_just_asked_for_is_read_and_quoted_without_the_database) { RUN(read_warm); }
+
+static int owned(struct ctx *c, void *arg)
+{
+        (void)arg;
+        WORLD(w, c, &catalog_service);
+        const char *dearer = arena_z(c->arena, arena_printf(c->arena, "{\"products\":[%s]}", draft(c, "A", 300, "B")));
+        const char *cheaper = arena_z(c->arena, arena_printf(c->arena, "{\"products\":[%s]}", draft(c, "A", 1, "B")));
+
+        CHECK_EQ(post(c, w, "vendor-one", "/v1/products", draft(c, "A", 250, "B")).status, 201);
+        expect(http(w, "vendor-two", POST, "/v1/products/import", cheaper), 200, "\"failed\":1,\"errors\":[{\"row\":0,\"sku\":\"A\",\"pointer\":\"/sku\",\"slug\":\"sku_taken\"");
+        expect(post(c, w, "vendor-two", "/v1/products", draft(c, "A", 1, "B")), 409, "sku_taken");
+        CHECK_EQ(rows(w, "catalog", "product where price_minor = 250 and version = 1"), 1);
+        expect(http(w, "vendor-one", POST, "/v1/products/import", dearer), 200, "\"changed\":1");
+        CHECK_EQ(rows(w, "catalog", "product where price_minor = 300 and version = 2"), 1);
+        expect(http(w, "staff", POST, "/v1/products/import", dearer), 200, "\"unchanged\":1");
+        return 0;
+}
+
+TEST(a_vendor_changes_its_own_products_and_nobody_elses) { RUN(owned); }
+
 static int price_moves(struct ctx *c, void *arg)
 {
         (void)arg;
