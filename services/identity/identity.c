@@ -292,7 +292,6 @@ static void jwks_page(struct ctx *c, struct exchange *x)
         if (identity_keys_call(c, &(struct nothing){ 0 }, &keys) < 0)
                 return;                                 /* the edge tells the fault */
         res_header(c, x, "content-type", STR("application/jwk-set+json"));
-        res_header(c, x, "cache-control", STR("public, max-age=60"));
         buf_add(x->body, keys.keys);
 }
 
@@ -346,7 +345,7 @@ const struct service identity_service = {
                 GET("/v1/me", me_get, .who = USER, .doc = "Who the token says you are.", REFUSES("no_such_user")),
                 POST("/v1/keys", key_rotate, .who = ADMIN, .scope = "keys:write", .status = 201, .location = "/oauth2/jwks",
                      .doc = "A new signing key; the old one verifies for an hour more."),
-                { .method = GET, .path = "/oauth2/jwks", .raw = jwks_page, .who = ANYONE, .doc = "The public keys (RFC 7517)." }),
+                { .method = GET, .path = "/oauth2/jwks", .raw = jwks_page, .who = ANYONE, .cache_control = "public, max-age=60", .doc = "The public keys (RFC 7517)." }),
         CALLS(&identity_keys_op, &identity_user_op, &identity_ensure_op),
         EMITS(&user_registered),
         SLUGS({ "email_taken",           409, "There is an account with this e-mail address." },

@@ -154,6 +154,9 @@ static int keys_turn(struct ctx *c, void *arg)
                          STR_ARG(str_cut(member(tokens, "access_token"), 1, member(tokens, "access_token").n - 1))));
         me = http_message(w, NULL, bearer);
         CHECK_EQ(me.status, 200);
+        me = http(w, NULL, GET, "/oauth2/jwks", NULL);
+        CHECK_STR(header_get(&me.headers, "cache-control"), "public, max-age=60");
+        CHECK_EQ(header_count(&me.headers, "cache-control"), 1);
         CHECK_OK(identity_keys_call(as(w, "service"), &(struct nothing){ 0 }, &before));
         CHECK_EQ(http(w, "admin", POST, "/v1/keys", "{}").status, 201);
         CHECK_EQ(http(w, "alice", POST, "/v1/keys", "{}").status, 403);
