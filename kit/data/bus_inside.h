@@ -132,8 +132,8 @@ int  position_move(struct ctx *c, struct consumer *k, struct place to);         
 /* ---- parked.c ------------------------------------------------------------------------------------------------------ */
 bool parked_has(struct consumer *k, str key);
 int  parked_load(struct ctx *c, struct consumer *k);                            /* Waits. */
-/* Sets item aside and moves the position past it in one transaction. c: consumer's, lock held. Waits. */
-int  parked_add(struct ctx *c, struct consumer *k, const struct item *item, int attempts);
+/* Sets item aside and moves the position past it in one transaction. verdict: its last, told when it has no story. c: consumer's, lock held. Waits. */
+int  parked_add(struct ctx *c, struct consumer *k, const struct item *item, int attempts, int verdict);
 
 /* ---- relays -------------------------------------------------------------------------------------------------------- */
 struct relay {

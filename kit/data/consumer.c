@@ -323,7 +323,7 @@ static void park_one(struct consumer *k, struct course *a)
                 return;
         }
         consumer_reset(k, &it->line.trace);
-        int code = parked_add(&k->c, k, it, a->attempts);
+        int code = parked_add(&k->c, k, it, a->attempts, k->calls[a->i].verdict);
         if (!advance(k, a) && code < 0)
                 a->pause_ms = backoff(100, a->waits++, SECONDS(5));
 }

@@ -86,7 +86,7 @@ static str error_text(struct ctx *c, int code, const struct fault *f)
         return text.n > 4000 ? str_cut(text, 0, 4000) : text;
 }
 
-int parked_add(struct ctx *c, struct consumer *k, const struct item *it, int attempts)
+int parked_add(struct ctx *c, struct consumer *k, const struct item *it, int attempts, int verdict)
 {
         struct parked row = { .consumer = str_of(k->s.consumer), .source = str_of(k->s.source), .topic = it->line.topic,
                               .key = it->line.key, .payload = it->line.data, .attempts = attempts };
@@ -94,7 +94,7 @@ int parked_add(struct ctx *c, struct consumer *k, const struct item *it, int att
         if (!it->broken && !attempts)
                 row.error = STR("ABORTED behind: an earlier event of this key is parked");
         else
-                row.error = error_text(c, it->broken ? it->broken : -(int)it->c.fault.code, &it->c.fault);
+                row.error = error_text(c, it->broken ? it->broken : it->c.fault.code ? -(int)it->c.fault.code : verdict, &it->c.fault);
         TX(tx, c);
         k->sure = false;
         TRY(position_later(tx, k, it->place));

@@ -385,6 +385,7 @@ WORLD_TEST(admins_see_parked_events_and_have_them_tried_again)
         a = http(w, "admin", GET, "/debug/parked", NULL);
         HAS(a.body, "\"consumer\":\"toyshop.toy_count_made\"");
         HAS(a.body, "\"topic\":\"toy.made\"");
+        HAS(a.body, "\"error\":\"NOT_FOUND");
         refused(http(w, "staff", POST, "/debug/parked/replay", again), 403, "forbidden");
         refused(http(w, "admin", POST, "/debug/parked/replay", "{\"consumer\":\"nobody.here\",\"key\":\"x\"}"), 404, "no_such_consumer");
         refused(http(w, "admin", POST, "/debug/parked/replay", "{\"consumer\":\"toyshop.toy_count_made\",\"key\":\"x\"}"), 404, "nothing_parked");
