@@ -221,8 +221,10 @@ static int format_find(struct ctx *c, struct rows *r, const struct rows_options 
         size_t n = 0;
         for (int ch; n < sizeof head && (ch = fgetc(r->file)) != EOF && ch != '\n';) head[n++] = (char)ch;
         str first = str_trim((str){ head, n }, " \t\r\n\xef\xbb\xbf");
-        bool named = str_ends(str_of(o->path), STR(".csv")) || str_ends(str_of(o->path), STR(".tsv"));
-        r->csv = o->format == ROWS_CSV || (o->format == ROWS_BY_NAME && (named || (first.n && first.p[0] != '{')));
+        str path = str_of(o->path);
+        bool csv = str_ends(path, STR(".csv")) || str_ends(path, STR(".tsv"));
+        bool json = str_ends(path, STR(".jsonl")) || str_ends(path, STR(".ndjson")) || str_ends(path, STR(".json"));
+        r->csv = o->format == ROWS_CSV || (o->format == ROWS_BY_NAME && (csv || (!json && first.n && first.p[0] != '{')));
         csv_init(&r->parser, CSV_STRICT | CSV_STRICT_FINI);
         csv_set_delim(&r->parser, delimiter_of(first));
         if (fseeko(r->file, 0, SEEK_SET) < 0) return fail(c, INVALID_ARGUMENT, "not_a_file", "%s cannot be read twice; save it to a file first", o->path);

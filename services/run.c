@@ -38,7 +38,8 @@ struct running {
         struct home     home;
         struct cluster *cluster;
         struct config  *config;
-        bool            seed, live, everything;
+        bool            seed, live;
+        bool            accounts, stock;        /* identity runs here; the catalogue with its inventory */
         int64_t         begun_us;
         char            url[300];
 };
@@ -83,13 +84,13 @@ static void print_welcome(const struct running *r)
         printf("Souk " SOUK_VERSION " serves the marketplace on %s (ready in %.2f s)\n", r->url, (double)(clock_us() - r->begun_us) / 1e6);
         printf("  what runs here, its API and health: %s/\n", r->url);
         printf("  database: %s%s\n", r->cluster ? "a private PostgreSQL, " : "the one of SOUK_DATABASE_URL", r->cluster ? cluster_data(r->cluster) : "");
-        if (r->everything) {
+        if (r->accounts) {
                 printf("\n  %-10s %-24s %s\n", "log in as", "e-mail", "password");
                 for (int i = 0; i < ACCOUNTS; i++) printf("  %-10s %-24s %s\n", r->home.accounts[i].role, r->home.accounts[i].email, r->home.accounts[i].password);
                 printf("  (kept in %s/accounts.json", r->home.shown);
                 if (r->cluster) printf("; `%s token --role staff` prints a token for curl", program_invocation_name);
                 printf(")\n");
-                print_curl(r);
+                if (r->stock) print_curl(r);
         }
         printf("\n  Stop with Ctrl-C; everything is kept in %s\n", r->home.shown);
         fflush(stdout);
@@ -134,8 +135,8 @@ static int fill_catalogue(struct ctx *c, struct running *r)
 
 static int settle_in(struct ctx *c, struct running *r)
 {
-        if (r->everything) TRY(ensure_accounts(c, r));
-        if (r->everything && r->seed) TRY(fill_catalogue(c, r));
+        if (r->accounts) TRY(ensure_accounts(c, r));
+        if (r->stock && r->seed) TRY(fill_catalogue(c, r));
         TRY(home_settled(c, &r->home));
         return home_announce(c, &r->home, str_of(r->url), r->cluster != NULL);
 }
@@ -180,11 +181,21 @@ static int check_port(struct ctx *c, const struct config *k)
 static int check_target(struct ctx *c, str target)
 {
         for (str rest = target, name; rest.p && (name = str_split(&rest, ','), true);) {
+                name = str_trim(name, " ");
                 bool known = str_eq(name, STR("all"));
                 for (const struct service *const *s = services; *s; s++) known |= str_eq(name, str_of((*s)->name));
                 if (!known) return fail(c, INVALID_ARGUMENT, "no_such_target", "there is no target \"" STR_FMT "\"; `souk targets` names them", STR_ARG(name));
         }
         return 0;
+}
+
+static bool runs_here(const struct config *k, const char *service)
+{
+        for (str rest = config_str(k, "target"), name; rest.p && (name = str_split(&rest, ','), true);) {
+                name = str_trim(name, " ");
+                if (str_eq(name, STR("all")) || str_eq(name, str_of(service))) return true;
+        }
+        return false;
 }
 
 /* The private server is found by its URL alone, whatever the environment says of another one. */
@@ -212,7 +223,8 @@ static int prepare(struct ctx *c, struct running *r, const struct args *a, uint8
         int drawn_late;
         TRY(settings_read(c, a));
         r->config = all_settings();
-        r->everything = str_eq(config_str(r->config, "target"), STR("all"));
+        r->accounts = runs_here(r->config, "identity");
+        r->stock = runs_here(r->config, "catalog") && runs_here(r->config, "inventory");
         TRY(check_target(c, config_str(r->config, "target")));
         TRY(check_port(c, r->config));
         TRY(home_open(c, arena_z(c->arena, config_str(r->config, "data")), &r->home));

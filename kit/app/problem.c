@@ -27,6 +27,7 @@ const char *problem_slug(const struct ctx *c, int code)
 static str detail_of(const struct ctx *c, int code)
 {
         if (is_ours(code)) return STR("something went wrong here; the log has it under trace_id");
+        if (code == -UNAVAILABLE && !strcmp(problem_slug(c, code), "database")) return STR("the database is not there now");     /* where it should be is the log's */
         if (c->fault.code == (enum code)-code && c->fault.message.p) return c->fault.message;
         return str_of(code == -NOT_FOUND ? "there is no such thing" : code_name(code));
 }

@@ -63,7 +63,8 @@ void bus_wake(const char *source);
 struct parked { int64_t no; str consumer, source, topic, key, payload, error; int32_t attempts; when at; };
 DECLARE_LIST(parked);
 extern const struct type parked_type;
-int  parked_list(struct ctx *c, struct parked_list *out);                       /* of c's database, oldest first, at most 1,000. Waits */
+/* Of c's database, the oldest 200, for people: payload and error are cut to 4,000 characters. Waits. */
+int  parked_list(struct ctx *c, struct parked_list *out);
 /* Applies the parked events of one key in order; stops at the first that fails again (its attempts and error are renewed). Waits.
  *   returns  events applied; -NOT_FOUND no such consumer here (slug "no_such_consumer"), what db says */
 int  parked_replay(struct ctx *c, struct bus *b, str consumer, str key);

@@ -26,7 +26,8 @@ DECLARE_LIST(parked_key);
 MESSAGE(parked_key, "a key with events set aside", F(parked_key, 1, key), F(parked_key, 2, n));
 
 QUERY(parked_all, NULL, &parked_type, ROWS_MANY,
-      "select no, consumer, source, topic, key, payload, error, attempts, at from souk_parked order by no limit 1000",
+      "select no, consumer, source, topic, key, left(payload, 4000) as payload, left(error, 4000) as error, attempts, at"
+      " from souk_parked order by no limit 200",
       NULL);
 QUERY(parked_keys, &parked_of_type, &parked_key_type, ROWS_MANY,
       "select key, count(*) as n from souk_parked where consumer = $1 and source = $2 group by key limit 10000",

@@ -100,8 +100,10 @@ int sqlstate_fail(struct ctx *c, const char *what, const PGresult *r)
 
 int fail_down(struct ctx *c, int retry_after_ms, const char *why)
 {
+        static const char prefix[] = "no database now: ";
         if (!why) why = "";
-        int code = fail(c, UNAVAILABLE, "database", "no database now: %.*s", (int)strcspn(why, "\n"), why);
+        if (!strncmp(why, prefix, sizeof prefix - 1)) why += sizeof prefix - 1;         /* a story passed on */
+        int code = fail(c, UNAVAILABLE, "database", "%s%.*s", prefix, (int)strcspn(why, "\n"), why);
         c->fault.retry_after_ms = MAX(retry_after_ms, 1);
         return code;
 }
