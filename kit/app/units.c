@@ -23,7 +23,7 @@ static struct pg *database_open(struct ctx *c, const struct app *a, const struct
         str url;
         char *name = arena_z(c->arena, arena_printf(c->arena, "%s%s", a->db_prefix, s->name));
         if (!name || pg_url_with(c, a->admin_url, name, NULL, &url) < 0) return NULL;
-        return pg_open(&(struct pg_options){ .url = url, .transactions_max = transactions, .name = s->name });
+        return pg_open(&(struct pg_options){ .url = url, .transactions_max = transactions, .name = s->name, .role = name });
 }
 
 /* An event's payload could name a service twice, a statement could not match: found here, before anything is served. */

@@ -170,7 +170,8 @@ static void drop_databases(struct world *w, size_t n, const struct service **ser
         for (size_t i = 0; i < n; i++) {
                 if (!services[i]->has_db) continue;
                 char *sql = arena_z(c.arena, arena_printf(c.arena, "drop database if exists \"%s%s\" with (force)", w->prefix, services[i]->name));
-                if (db_exec(db(&c), sql) < 0) fprintf(stderr, "world: %s: " STR_FMT "\n", sql, STR_ARG(c.fault.message));
+                char *role = arena_z(c.arena, arena_printf(c.arena, "drop role if exists \"%s%s\"", w->prefix, services[i]->name));
+                if (db_exec(db(&c), sql) < 0 || db_exec(db(&c), role) < 0) fprintf(stderr, "world: %s: " STR_FMT "\n", sql, STR_ARG(c.fault.message));
         }
 }
 

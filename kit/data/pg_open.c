@@ -72,8 +72,8 @@ static void setting_default(struct settings *s, const char *name, const char *va
 static const char *session(struct ctx *c, const struct pg *pg, enum conn_kind kind, const char *own)
 {
         int backstop = MAX(BACKSTOP_MS, 2 * pg->statement_timeout_ms);
-        str s = arena_printf(c->arena, "%s -c statement_timeout=%d -c idle_in_transaction_session_timeout=%d -c plan_cache_mode=force_generic_plan -c jit=off%s",
-                             own ? own : "", kind == CONN_LEADER ? 0 : backstop, IDLE_IN_TRANSACTION_MS,
+        str s = arena_printf(c->arena, "%s%s%s -c statement_timeout=%d -c idle_in_transaction_session_timeout=%d -c plan_cache_mode=force_generic_plan -c jit=off%s",
+                             own ? own : "", pg->role ? " -c role=" : "", pg->role ? pg->role : "", kind == CONN_LEADER ? 0 : backstop, IDLE_IN_TRANSACTION_MS,
                              kind != CONN_EXCLUSIVE ? "" : " -c enable_hashjoin=off -c enable_mergejoin=off -c enable_seqscan=off -c enable_bitmapscan=off");
         return s.p;
 }

@@ -442,6 +442,13 @@ PG_TEST(a_database_and_its_role_are_made_once)
         c->pg = made;
         OK(c, pg_ping(c, made));
         OK(c, db_exec(db(c), "create table mine (n int8)"));
+        pg_close(&made);
+        OK(c, pg_url_with(c, admin, name, NULL, &url));
+        made = pg_open(&(struct pg_options){ .url = url, .name = "acts", .role = name });       /* logs in as the admin, acts as the role */
+        c->pg = made;
+        CHECK_EQ(db_count(db(c), arena_printf(c->arena, "select count(*) from mine where current_user = '%s'", name).p), 0);
+        CHECK_EQ(db_count(db(c), arena_printf(c->arena, "select (current_user = '%s' and session_user <> '%s')::int", name, name).p), 1);
+        CHECK(db_exec(db(c), "create role x") < 0);
         c->pg = before;
         pg_close(&made);
         OK(c, db_exec(db(c), arena_printf(c->arena, "drop database %s", name).p));
