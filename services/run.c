@@ -88,7 +88,10 @@ static void print_welcome(const struct running *r)
                 printf("\n  %-10s %-24s %s\n", "log in as", "e-mail", "password");
                 for (int i = 0; i < ACCOUNTS; i++) printf("  %-10s %-24s %s\n", r->home.accounts[i].role, r->home.accounts[i].email, r->home.accounts[i].password);
                 printf("  (kept in %s/accounts.json", r->home.shown);
-                if (r->cluster) printf("; `%s token --role staff` prints a token for curl", program_invocation_name);
+                bool usual = !strcmp(r->home.shown, ".souk");
+                if (r->cluster)
+                        printf("; `%s token --role staff%s%s%s` prints a token for curl", program_invocation_name, usual ? "" : " --data '", usual ? "" : r->home.shown,
+                               usual ? "" : "'");
                 printf(")\n");
                 if (r->stock) print_curl(r);
         }
@@ -124,7 +127,8 @@ static int lay_in_stock(struct ctx *c, const struct uid_list *ids)
 static int fill_catalogue(struct ctx *c, struct running *r)
 {
         struct seeded seeded = { 0 };
-        if (r->home.first_start || !r->cluster) progress("filling the catalogue with 10,000 products", r);
+        if (r->home.first_start) progress("filling the catalogue with 10,000 products", r);
+        else if (!r->cluster) progress("looking whether the catalogue is empty", r);
         TRY(catalog_seed_call(c, &(struct seeding){ SEED_PRODUCTS, SEED }, &seeded));
         if (seeded.ids.n == 0) return 0;
         progress("laying in stock", r);
