@@ -280,7 +280,7 @@ static void storm_twin(struct storm *st, struct ctx *c, const uint32_t *dice)
         int r;
 
         if (hold.attempt == 0) return;
-        for (uint32_t i = dice[5] / 16 % 40; i > 0; i--) number(st->s->w, "inventory", "select 1");
+        for (uint32_t i = dice[5] / 16 % 40; i > 0; i--) turn();
         if (dice[5] / 1000 % 3 == 0)      r = payment_authorise_call(c, &charge, &(struct authorisation){ 0 });
         else if (dice[5] / 1000 % 3 == 1) r = inventory_hold_call(c, &hold, &(struct hold){ 0 });
         else                              r = elsewhere(st->s->w, c, &inventory_hold_op, &hold, &(struct hold){ 0 });
@@ -343,8 +343,8 @@ static void storm_round(struct ctx *c, struct storm *st)
                 CHECK_OK(group_go(g, act, a));
         }
         while (st->running > 0) {
-                number(st->s->w, "payments", "select 1");
-                clock_advance(20);
+                turn();
+                clock_advance(10);
         }
         CHECK_OK(group_wait(g));
         if (deaf) events_start(st->s->w);
@@ -377,6 +377,8 @@ static int storm(struct ctx *c, void *arg)
         AUDIT_QUIET(&s);
         for (uint32_t i = 0; i < KEYS * BODIES; i++)                            /* what was answered is still true */
                 if (st.confirmed[i / BODIES][i % BODIES].p) storm_order(&st, (const uint32_t[]){ i / BODIES, i % BODIES });
+        clock_advance(SECONDS(30));                                             /* whoever still sleeps by the fake clock wakes up */
+        pass(80);
         clock_real();
         return 0;
 }
@@ -384,7 +386,7 @@ static int storm(struct ctx *c, void *arg)
 TEST(whatever_comes_at_once_the_books_are_right)
 {
         const char *given = getenv("SOUK_SEED");
-        uint64_t from = given ? strtoull(given, NULL, 10) : 1, to = given ? from : 4;
+        uint64_t from = given ? strtoull(given, NULL, 10) : 1, to = given ? from : 3;
 
         for (uint64_t seed = from; seed <= to; seed++) CHECK_OK(run_main(storm, &seed));
 }
