@@ -184,29 +184,32 @@ static int products_list(struct ctx *c, const struct product_filter *in, struct 
 
 /* ---- quotes ----------------------------------------------------------------------------------------------------------------------- */
 
-/* Those that are not in memory come in one statement. */
-static int products_bring(struct ctx *c, const struct basket *in, struct product_list *fetched)
+/* Each item's product, NULL where there is none: all from memory or all in one statement, since what is in memory may go while the database is
+ * waited for. Good until the next wait. */
+static int products_bring(struct ctx *c, const struct basket *in, const struct product **of)
 {
-        struct product_keys missing = { { arena_many(c->arena, struct product_key, in->items.n), 0 } };
+        struct product_keys keys = { { arena_many(c->arena, struct product_key, in->items.n), in->items.n } };
+        struct product_list fetched;
+        bool missing = false;
 
-        if (!missing.keys.v)
+        if (!keys.keys.v)
                 return fail(c, RESOURCE_EXHAUSTED, "too_large", "the basket is too large");
-        for (size_t i = 0; i < in->items.n; i++)
-                if (!cache_get(products(c), uid_key(&in->items.v[i].product_id)))
-                        missing.keys.v[missing.keys.n++].id = in->items.v[i].product_id;
-        if (missing.keys.n == 0)
+        for (size_t i = 0; i < in->items.n; i++) {
+                keys.keys.v[i].id = in->items.v[i].product_id;
+                of[i] = cache_get(products(c), uid_key(&keys.keys.v[i].id));
+                missing |= !of[i];
+        }
+        if (!missing)
                 return 0;
-        TRY(products_by_ids(db(c), &missing, fetched));
-        for (size_t i = 0; i < fetched->n; i++)
-                (void)cache_put(products(c), uid_key(&fetched->v[i].id), &fetched->v[i]);      /* without room it is fetched again next time */
+        TRY(products_by_ids(db(c), &keys, &fetched));
+        for (size_t i = 0; i < in->items.n; i++) {
+                of[i] = NULL;
+                for (size_t k = 0; k < fetched.n && !of[i]; k++)
+                        if (uid_eq(fetched.v[k].id, keys.keys.v[i].id)) of[i] = &fetched.v[k];
+        }
+        for (size_t k = 0; k < fetched.n; k++)
+                (void)cache_put(products(c), uid_key(&fetched.v[k].id), &fetched.v[k]);        /* without room it is fetched again next time */
         return 0;
-}
-
-static const struct product *product_of(struct ctx *c, const struct product_list *fetched, uid id)
-{
-        for (size_t i = 0; i < fetched->n; i++)
-                if (uid_eq(fetched->v[i].id, id)) return &fetched->v[i];
-        return cache_get(products(c), uid_key(&id));
 }
 
 static void quote_add(struct ctx *c, struct quote *q, size_t i, const struct item *item, const struct product *p)
@@ -227,14 +230,16 @@ static void quote_add(struct ctx *c, struct quote *q, size_t i, const struct ite
 
 static int catalog_quote(struct ctx *c, const struct basket *in, struct quote *out)
 {
-        struct product_list fetched = { 0 };
+        const struct product **of = arena_many(c->arena, const struct product *, in->items.n);
 
-        TRY(products_bring(c, in, &fetched));
+        if (!of)
+                return fail(c, RESOURCE_EXHAUSTED, "too_large", "the basket is too large");
+        TRY(products_bring(c, in, of));
         *out = (struct quote){ .lines = { arena_many(c->arena, struct quote_line, in->items.n), 0 } };
         if (!out->lines.v)
                 return fail(c, RESOURCE_EXHAUSTED, "too_large", "the basket is too large");
         for (size_t i = 0; i < in->items.n; i++)
-                quote_add(c, out, i, &in->items.v[i], product_of(c, &fetched, in->items.v[i].product_id));
+                quote_add(c, out, i, &in->items.v[i], of[i]);
         return flaws_fail(c);
 }
 

@@ -328,6 +328,59 @@ static int price_moves(struct ctx *c, void *arg)
 
 TEST(a_quoted_price_is_at_most_a_second_old) { RUN(price_moves); }
 
+struct quoting { struct world *w; struct item *items; int code; struct quote quote; bool unlocked; };
+
+static int quote_both(struct ctx *c, void *arg)
+{
+        struct quoting *q = arg;
+        (void)c;
+        q->code = catalog_quote_call(as(q->w, "alice"), &(struct basket){ { q->items, 2 } }, &q->quote);
+        return 0;
+}
+
+static int lock_products(struct ctx *c, void *arg)
+{
+        struct quoting *q = arg;
+        (void)c;
+        CHECK_OK(execute(q->w, "catalog", "lock table product in access exclusive mode; select pg_sleep(0.5)"));
+        q->unlocked = true;
+        return 0;
+}
+
+static bool is_locked(struct world *w, const char *granted)
+{
+        char sql[200];
+        snprintf(sql, sizeof sql, "pg_locks where relation = 'product'::regclass and %s", granted);
+        return rows(w, "catalog", sql) > 0;
+}
+
+static int price_goes_meanwhile(struct ctx *c, void *arg)
+{
+        (void)arg;
+        clock_fake((when){ 1790000000LL * 1000000 });
+        WORLD(w, c, &catalog_service);
+        uid a = id_of(post(c, w, "staff", "/v1/products", draft(c, "A", 250, "B")));
+        uid b = id_of(post(c, w, "staff", "/v1/products", draft(c, "B", 1000, "B")));
+        struct item items[] = { { a, 1 }, { b, 1 } };
+        struct quoting q = { .w = w, .items = items };
+        struct quote one;
+
+        CHECK_OK(catalog_quote_call(as(w, "alice"), &(struct basket){ { items, 1 } }, &one));
+        GROUP(g, c);
+        CHECK_OK(group_go(g, lock_products, &q));
+        while (!is_locked(w, "mode = 'AccessExclusiveLock' and granted")) CHECK(!q.unlocked);
+        CHECK_OK(group_go(g, quote_both, &q));
+        while (!is_locked(w, "not granted")) CHECK(!q.unlocked);
+        clock_advance(1001);
+        CHECK_OK(group_wait(g));
+        CHECK_OK(q.code);
+        CHECK_EQ(q.quote.total.minor, 1250);
+        clock_real();
+        return 0;
+}
+
+TEST(a_price_in_memory_that_grows_too_old_while_another_is_fetched_is_no_missing_product) { RUN(price_goes_meanwhile); }
+
 static int imported(struct ctx *c, void *arg)
 {
         (void)arg;
