@@ -17,19 +17,25 @@ enum { TOKEN_MAX = 4096, LEEWAY_S = 60, KID_MAX = 128 };
 enum alg { RS256, ES256 };
 static const char *const alg_names[] = { "RS256", "ES256" };
 
-struct jwk { cjose_jwk_t *key; enum alg alg; char kid[KID_MAX + 1]; };
+struct jwk { cjose_jwk_t *key; enum alg alg; unsigned refs; char kid[KID_MAX + 1]; };
 
 const char *const role_names[] = { "customer", "vendor", "staff", "admin", "service", NULL };
 
 /* ---- keys ------------------------------------------------------------------------------------------------------------- */
 
+struct jwk *jwk_ref(struct jwk *k)
+{
+        k->refs++;
+        return k;
+}
+
 void jwk_free(struct jwk **kp)
 {
         struct jwk *k = *kp;
-        if (!k) return;
+        *kp = NULL;
+        if (!k || --k->refs) return;
         cjose_jwk_release(k->key);
         free(k);
-        *kp = NULL;
 }
 
 str jwk_kid(const struct jwk *k)        { return str_of(k->kid); }
@@ -61,7 +67,7 @@ static int jwk_make(cjose_jwk_t *made, enum alg alg, struct jwk **out)
                 if (made) cjose_jwk_release(made);
                 return -INTERNAL;
         }
-        *k = (struct jwk){ .key = made, .alg = alg };
+        *k = (struct jwk){ .key = made, .alg = alg, .refs = 1 };
         thumbprint(json, alg, k->kid);
         cjose_jwk_set_kid(made, k->kid, strlen(k->kid), &err);
         *out = k;
@@ -121,8 +127,7 @@ int jwk_read(struct ctx *c, str json, struct jwk **out)
                 cjose_jwk_release(key);
                 return bad_key(c, "is under 2048 bits");
         }
-        k->key = key;
-        k->alg = alg;
+        *k = (struct jwk){ .key = key, .alg = alg, .refs = 1 };
         memcpy(k->kid, kid.p, kid.n);
         *out = k;
         return 0;

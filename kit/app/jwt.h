@@ -15,7 +15,8 @@ int  jwk_make_es256(struct jwk **out);
 int  jwk_read(struct ctx *c, str json, struct jwk **out);       /* private or public; alg and kid must be there. -INVALID_ARGUMENT */
 int  jwk_write(struct ctx *c, const struct jwk *k, bool with_private, str *out);        /* JSON in the arena        */
 str  jwk_kid(const struct jwk *k);                      /* RFC 7638 thumbprint                                      */
-void jwk_free(struct jwk **k);
+struct jwk *jwk_ref(struct jwk *k);                     /* another reference, for who waits with it. Threads: of one loop */
+void jwk_free(struct jwk **k);                          /* gives one back; the key goes with the last. Takes pointers to NULL */
 
 struct claims {                 /* of an access token, RFC 9068 section 2.2                       */
         str iss, aud, client_id, jti, scope;
@@ -24,7 +25,7 @@ struct claims {                 /* of an access token, RFC 9068 section 2.2     
         when iat, exp;
 };
 extern const char *const role_names[];                  /* "customer", "vendor", "staff", "admin", "service"        */
-int  jwt_sign(struct ctx *c, const struct jwk *k, const struct claims *claims, str *out);       /* on the pool. Waits. */
+int  jwt_sign(struct ctx *c, const struct jwk *k, const struct claims *claims, str *out);       /* on the pool; k is borrowed meanwhile. Waits. */
 /* Checks signature, typ, iss, aud, exp and iat against `now` (60 s of leeway for iat/nbf only).
  *   find   the key for a kid; NULL: none       returns  0, -UNAUTHENTICATED slug invalid_token with the reason in the message */
 typedef const struct jwk *(*jwk_find)(void *arg, str kid);

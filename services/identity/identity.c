@@ -280,7 +280,7 @@ static int key_rotate(struct ctx *c, const struct nothing *in, struct key_made *
 
         (void)in;
         TRY(keyring_rotate(c, &s->keys));
-        out->kid = arena_str(c->arena, s->keys.kid);
+        out->kid = arena_str(c->arena, s->keys.newest);
         return 0;
 }
 
@@ -344,7 +344,7 @@ const struct service identity_service = {
                      .doc = "Logs out: the session's refresh tokens end; its access token lives out its minutes."),
                 GET("/v1/me", me_get, .who = USER, .doc = "Who the token says you are.", REFUSES("no_such_user")),
                 POST("/v1/keys", key_rotate, .who = ADMIN, .scope = "keys:write", .status = 201, .location = "/oauth2/jwks",
-                     .doc = "A new signing key; the old one verifies for an hour more."),
+                     .doc = "A new signing key: it signs from 75 s on, when everybody knows it; the old one verifies for an hour more."),
                 { .method = GET, .path = "/oauth2/jwks", .raw = jwks_page, .who = ANYONE, .cache_control = "public, max-age=60", .doc = "The public keys (RFC 7517)." }),
         CALLS(&identity_keys_op, &identity_user_op, &identity_ensure_op),
         EMITS(&user_registered),

@@ -7,6 +7,8 @@
 #include "identity/identity.h"
 #include "json.h"
 #include "loop.h"
+#include "pool.h"
+#include <semaphore.h>
 
 static struct http_answer post(struct world *w, const char *path, const char *body)
 {
@@ -169,6 +171,102 @@ static int keys_turn(struct ctx *c, void *arg)
 }
 
 TEST(a_new_signing_key_logs_nobody_out) { CHECK_OK(run_main(keys_turn, NULL)); }
+
+static struct http_answer me(struct ctx *c, struct world *w, struct http_answer tokens)
+{
+        str token = member(tokens, "access_token");
+        return http_message(w, NULL, arena_z(c->arena, arena_printf(c->arena, "GET /v1/me HTTP/1.1\r\nhost: x\r\nauthorization: Bearer " STR_FMT "\r\n\r\n",
+                            STR_ARG(str_cut(token, 1, token.n - 1)))));
+}
+
+/* It names the key, and nothing else of it changes. */
+static str token_header(struct http_answer tokens)
+{
+        str rest = member(tokens, "access_token");
+        return str_split(&rest, '.');
+}
+
+static int key_ripens(struct ctx *c, void *arg)
+{
+        (void)arg;
+        clock_fake((when){ 1790000000LL * 1000000 });
+        WORLD(w, c, &identity_service);
+        struct http_answer before, after;
+
+        keys_of(w, &identity_keys_op);
+        CHECK_EQ(post(w, "/v1/users", ada).status, 201);
+        before = post(w, "/v1/sessions", ada_logs_in);
+        CHECK_EQ(me(c, w, before).status, 200);                                 /* the keys are known here, and not asked for again at once */
+        CHECK_EQ(http(w, "admin", POST, "/v1/keys", "{}").status, 201);
+        after = post(w, "/v1/sessions", ada_logs_in);
+        CHECK_EQ(me(c, w, after).status, 200);
+        CHECK(str_eq(token_header(before), token_header(after)));
+        clock_advance(80000);
+        after = post(w, "/v1/sessions", ada_logs_in);
+        CHECK(!str_eq(token_header(before), token_header(after)));
+        CHECK_EQ(me(c, w, after).status, 200);
+        CHECK_EQ(me(c, w, before).status, 200);
+        clock_real();
+        return 0;
+}
+
+TEST(a_new_key_signs_only_when_everybody_may_know_it) { CHECK_OK(run_main(key_ripens, NULL)); }
+
+struct renewal { struct world *w; const char *body; sem_t go; struct http_answer answer; };
+
+static int renew(struct ctx *c, void *arg)
+{
+        struct renewal *r = arg;
+        (void)c;
+        r->answer = post(r->w, "/v1/sessions/refresh", r->body);
+        return 0;
+}
+
+static int hold_thread(void *arg)
+{
+        return sem_wait(arg);
+}
+
+static int hold_pool(struct ctx *c, void *arg)
+{
+        return pool_run(c, hold_thread, &((struct renewal *)arg)->go);
+}
+
+enum { POOL_THREADS = 2 };
+
+static int key_goes_while_it_signs(struct ctx *c, void *arg)
+{
+        (void)arg;
+        clock_fake((when){ 1790000000LL * 1000000 });
+        WORLD(w, c, &identity_service);
+        struct renewal r = { .w = w };
+        struct jwks keys;
+
+        keys_of(w, &identity_keys_op);
+        CHECK_EQ(sem_init(&r.go, 0, 0), 0);
+        CHECK_EQ(post(w, "/v1/users", ada).status, 201);
+        r.body = refresh_of(c, post(w, "/v1/sessions", ada_logs_in));
+        CHECK_EQ(http(w, "admin", POST, "/v1/keys", "{}").status, 201);
+        clock_advance(74000);
+        CHECK_OK(identity_keys_call(as(w, "service"), &(struct nothing){ 0 }, &keys));
+        GROUP(g, c);
+        for (int i = 0; i < POOL_THREADS; i++)
+                CHECK_OK(group_go(g, hold_pool, &r));
+        CHECK_OK(group_go(g, renew, &r));
+        while (rows(w, "identity", "session where refresh_no = 2") == 0) { }
+        for (int i = 0; i < 10; i++) fiber_yield();                             /* its signature waits for a thread */
+        clock_advance(6000);
+        CHECK_OK(identity_keys_call(as(w, "service"), &(struct nothing){ 0 }, &keys));   /* the new key takes over */
+        for (int i = 0; i < POOL_THREADS; i++) sem_post(&r.go);
+        CHECK_OK(group_wait(g));
+        CHECK_EQ(r.answer.status, 200);
+        CHECK_EQ(me(c, w, r.answer).status, 200);
+        sem_destroy(&r.go);
+        clock_real();
+        return 0;
+}
+
+TEST(a_token_that_waits_to_be_signed_keeps_its_key) { CHECK_OK(run_main(key_goes_while_it_signs, NULL)); }
 
 static int refusals(struct ctx *c, void *arg)
 {

@@ -59,18 +59,32 @@ static int key_add(struct ctx *c, bool only_first)
         return tx_commit(tx);
 }
 
-static int keyring_open(struct ctx *c, struct keyring *k, const struct key_row *newest)
+/* A key signs only when everybody may know it: what a worker read is up to 5 s old, who checks tokens asks anew once in 5 s, and the JWKS may be
+ * kept for 60 s. */
+enum { RIPE_MS = SECONDS(75) };
+
+/* The newest that is ripe; in a fresh database the first. The newest row comes first. */
+static const struct key_row *signer_of(const struct key_row_list *living)
+{
+        size_t i = 0;
+
+        while (i + 1 < living->n && living->v[i].created_at.us > clock_now().us - RIPE_MS * 1000LL) i++;
+        return &living->v[i];
+}
+
+static int keyring_open(struct ctx *c, struct keyring *k, const struct key_row *row)
 {
         struct digest seal = seal_key(c);
+        struct jwk *opened;
         str whole;
 
-        if (str_eq(k->kid, newest->kid))
+        if (k->signs && str_eq(jwk_kid(k->signs), row->kid))
                 return 0;
-        if (box_open(c->arena, seal.b, (str){ (const char *)newest->sealed_jwk.p, newest->sealed_jwk.n }, &whole) < 0)
+        if (box_open(c->arena, seal.b, (str){ (const char *)row->sealed_jwk.p, row->sealed_jwk.n }, &whole) < 0)
                 return fail(c, FAILED_PRECONDITION, "wrong_secret", "the signing keys in the database were sealed with another secret; start with that one (SOUK_SECRET)");
+        TRY(jwk_read(c, whole, &opened));
         jwk_free(&k->signs);
-        TRY(jwk_read(c, whole, &k->signs));
-        k->kid = jwk_kid(k->signs);
+        k->signs = opened;
         return 0;
 }
 
@@ -83,7 +97,7 @@ static int keyring_read(struct ctx *c, struct keyring *k)
         TRY(keys_living(db(c), &(struct nothing){ 0 }, &living));
         if (living.n == 0 || living.v[0].retired_at.us)
                 return fail(c, INTERNAL, "no_signing_key", "there is no signing key");
-        TRY(keyring_open(c, k, &living.v[0]));
+        TRY(keyring_open(c, k, signer_of(&living)));
         jw_object(&w);
         jw_key(&w, "keys");
         jw_array(&w);
@@ -94,6 +108,7 @@ static int keyring_read(struct ctx *c, struct keyring *k)
         TRY(buf_error(&out));
         arena_reset(k->arena);
         k->jwks = arena_str(k->arena, buf_str(&out));
+        k->newest = arena_str(k->arena, living.v[0].kid);
         k->read_us = clock_us();
         return 0;
 }
@@ -137,6 +152,9 @@ int keyring_rotate(struct ctx *c, struct keyring *k)
 
 int keyring_sign(struct ctx *c, struct keyring *k, const struct claims *claims, str *out)
 {
+        struct jwk *key AUTO(jwk_free) = NULL;          /* another may take over while this one waits for a thread */
+
         TRY(keyring_refresh(c, k, false));
-        return jwt_sign(c, k->signs, claims, out);
+        key = jwk_ref(k->signs);
+        return jwt_sign(c, key, claims, out);
 }

@@ -8,11 +8,11 @@
 #define KEYS_H
 #include "identity/identity.h"
 
-struct keyring { struct jwk *signs; str kid; int64_t read_us; struct arena *arena; struct mutex reading; str jwks; };
+struct keyring { struct jwk *signs; int64_t read_us; struct arena *arena; struct mutex reading; str jwks, newest; };       /* newest: the kid of it */
 
 int  keyring_start(struct ctx *c, struct keyring *k);           /* makes the first key of a fresh database. Waits. */
 void keyring_stop(struct keyring *k);
 int  keyring_refresh(struct ctx *c, struct keyring *k, bool now);       /* reads again what is older than 5 s. Waits. */
-int  keyring_rotate(struct ctx *c, struct keyring *k);          /* a new key signs from now on. Waits. */
+int  keyring_rotate(struct ctx *c, struct keyring *k);          /* a new key is published, and signs when it is 75 s old. Waits. */
 int  keyring_sign(struct ctx *c, struct keyring *k, const struct claims *claims, str *out);     /* Waits. */
 #endif
