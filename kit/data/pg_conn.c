@@ -364,7 +364,7 @@ static void cancel_main(void *arg)
         struct cancel *cancel = arg;
         struct pg *pg = cancel->pg;
         struct ctx c = { .arena = arena_new(64 * 1024), .op = "db_cancel", .pg = pg, .deadline_us = deadline_in(DRAIN_MS) };
-        uint64_t ended = cancel->conn->ended;
+        uint64_t ended = cancel->conn ? cancel->conn->ended : 0;
         int code = 0;
         while (code == 0 && cancel->conn && is_left(cancel->conn)) {
                 if (cancel->conn->ended != ended) c.deadline_us = deadline_in(DRAIN_MS);        /* it is another's turn */

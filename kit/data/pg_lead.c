@@ -9,7 +9,7 @@
 #include "db_run.h"
 #include <stdlib.h>
 
-enum { AGAIN_MS = 500 };
+enum { AGAIN_MS = 500, LEAD_ARENA = 64 * 1024 };
 
 struct pg_leader { struct pg *pg; struct conn *k; };
 
@@ -49,32 +49,45 @@ static int lead(struct ctx *c, struct conn *k, const char *what)
 {
         for (;;) {
                 struct lock_got got;
+                arena_reset(c->arena);
                 TRY(lock(c, k, what, &got));
                 if (got.got) return 0;
                 TRY(fiber_sleep(c, AGAIN_MS));
         }
 }
 
+/* A connection and the lock. On failure there is no connection. */
+static int try_to_lead(struct ctx *c, struct pg_leader *l, const char *what)
+{
+        arena_reset(c->arena);
+        fault_clear(c);
+        int code = conn_open(c, l->pg, CONN_LEADER, &l->k);
+        if (code == 0) code = lead(c, l->k, what);
+        if (code < 0) l->k = conn_close(l->k);
+        return code;
+}
+
+/* On a ctx of its own: who waits for weeks while another leads, or while there is no database, must not fill the caller's memory. */
 int pg_lead(struct ctx *c, struct pg *pg, const char *what, struct pg_leader **out)
 {
         struct pg_leader *l = calloc(1, sizeof *l);
         if (!l) return fail(c, RESOURCE_EXHAUSTED, "memory", "no memory for a lock");
+        struct ctx own = *c;
+        own.arena = arena_new(LEAD_ARENA);
         l->pg = pg;
         pg->leaders++;
-        for (;;) {
-                int code = conn_open(c, pg, CONN_LEADER, &l->k);
-                if (code == 0) code = lead(c, l->k, what);
-                if (code == 0) {
-                        *out = l;
-                        return 0;
-                }
-                l->k = conn_close(l->k);
-                if (code != -CANCELLED && code != -DEADLINE_EXCEEDED) code = fiber_sleep(c, AGAIN_MS);
-                if (code < 0) {
-                        pg_leader_end(&l);
-                        return code;
-                }
+        int code;
+        do {
+                code = try_to_lead(&own, l, what);
+                if (code < 0 && code != -CANCELLED && code != -DEADLINE_EXCEEDED && fiber_sleep(&own, AGAIN_MS) < 0) code = -(int)own.fault.code;
+        } while (code < 0 && code != -CANCELLED && code != -DEADLINE_EXCEEDED);
+        if (code == 0) *out = l;
+        else {
+                pg_leader_end(&l);
+                fault_copy(c, &own);
         }
+        arena_free(own.arena);
+        return code;
 }
 
 bool pg_leader_is_lost(const struct pg_leader *l)

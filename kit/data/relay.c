@@ -253,6 +253,23 @@ int relay_last(struct ctx *c, struct relay *r, struct place *out)
         return found;
 }
 
+/* How far a consumer has come: as the leader knows, or as the database says when another process hands out. */
+static int passed_of(struct ctx *c, const struct relay *r, struct consumer *k, struct place *out)
+{
+        struct ctx there = *c;
+
+        *out = k->passed;
+        if (r->is_leader && r->began)
+                return 0;
+        there.pg = k->s.model.pg;
+        there.unit = k->s.model.unit;
+        int code = position_load(&there, k, out);
+        if (code < 0)
+                fault_copy(c, &there);
+        out->id--;                                      /* its row may be half applied */
+        return code;
+}
+
 int outbox_trim(struct ctx *c, struct bus *b, const char *source, int keep_ms)
 {
         struct relay *r = bus_relay(b, source);
@@ -261,11 +278,10 @@ int outbox_trim(struct ctx *c, struct bus *b, const char *source, int keep_ms)
 
         if (!r)
                 return fail(c, NOT_FOUND, "no_such_source", "no relay of %s runs here", source);
-        if (r->n > 0 && !r->began)
-                return 0;                               /* another process leads and knows what is passed */
         struct outbox_age t = { INT64_MAX, 0, { clock_now().us - (int64_t)keep_ms * 1000 } };
         for (size_t i = 0; i < r->n; i++) {
-                struct place p = r->consumers[i]->passed;
+                struct place p;
+                TRY(passed_of(c, r, r->consumers[i], &p));
                 if (place_cmp(p, (struct place){ t.tx, t.id, 0 }) < 0)
                         t = (struct outbox_age){ p.tx, p.id, t.before };
         }

@@ -495,6 +495,34 @@ PG_TEST(one_leads_at_a_time)
         CHECK(second);
 }
 
+static int lead_nowhere(struct ctx *c, void *arg)
+{
+        struct pg_leader *l = NULL;
+        struct ctx own = { .arena = arena_new(16 * 1024), .op = "lead_nowhere", .deadline_us = deadline_in(SECONDS(30)) };
+        (void)c;
+        CHECK_EQ(pg_lead(&own, arg, "test", &l), -DEADLINE_EXCEEDED);
+        CHECK(!l && arena_used(own.arena) < 2000);
+        arena_free(own.arena);
+        return 0;
+}
+
+PG_TEST(waiting_to_lead_while_there_is_no_database_fills_no_memory)
+{
+        struct pg *nowhere = pg_open(&(struct pg_options){ .url = STR("postgresql:///x?host=/nowhere/at/all"), .name = "nowhere" });
+        clock_fake(clock_now());
+        {
+                GROUP(g, c);
+                OK(c, group_go(g, lead_nowhere, nowhere));
+                for (int i = 0; i < 100; i++) {
+                        for (int k = 0; k < 10; k++) fiber_yield();
+                        clock_advance(500);
+                }
+                clock_real();
+                OK(c, group_wait(g));
+        }
+        pg_close(&nowhere);
+}
+
 /* ---- many workers ---------------------------------------------------------------------------------------------------------------- */
 
 static int worker(void *arg, int index)
