@@ -52,7 +52,7 @@ MESSAGE(product_draft, "a product as it should be",
         F(product_draft, 3, description, .optional = true, .max = 20000),
         F(product_draft, 4, brand, .optional = true, .max = 100),
         F(product_draft, 5, category, .optional = true, .max = 500, .example = "\"Clothing > Sweaters\"", .doc = "Names from the root down; made when it is not there."),
-        F(product_draft, 6, price, .doc = "Of one, VAT included."),
+        F(product_draft, 6, price, .doc = "Of one, VAT included; above 0, and 1,000,000,000 minor units at most."),
         F(product_draft, 7, vat_bp, .optional = true, .min = 1, .max = 10000, .doc = "The VAT rate in hundredths of a percent; 1900 unless said."),
         F_LIST(product_draft, 8, images, image_url, .optional = true, .max = IMAGES_MAX, .doc = "URLs."),
         F_LIST(product_draft, 9, attributes, attribute, .optional = true, .max = ATTRIBUTES_MAX));

@@ -78,6 +78,22 @@ static int made_and_read(struct ctx *c, void *arg)
 
 TEST(a_product_is_made_with_its_category_and_brand_and_read_by_anybody) { RUN(made_and_read); }
 
+static int dear(struct ctx *c, void *arg)
+{
+        (void)arg;
+        WORLD(w, c, &catalog_service);
+        struct http_answer a = post(c, w, "vendor", "/v1/products", draft(c, "A-1", 1000000001, "Halden"));
+
+        expect(a, 400, "/price/amount");
+        expect(a, 400, "too_large");
+        expect(post(c, w, "vendor", "/v1/products", draft(c, "A-2", 9000000000000000000, "Halden")), 400, "too_large");
+        CHECK_EQ(rows(w, "catalog", "product"), 0);
+        expect(post(c, w, "vendor", "/v1/products", draft(c, "A-3", 1000000000, "Halden")), 201, "1000000000");
+        return 0;
+}
+
+TEST(a_price_has_a_most_so_that_no_order_and_no_ledger_overflows) { RUN(dear); }
+
 /* A good product with one member more. */
 static const char *with(struct ctx *c, const char *member)
 {

@@ -72,6 +72,8 @@ void draft_check(struct ctx *c, const struct product_draft *d)
 {
         if (d->price.minor <= 0)
                 flaw_add(c, STR("/price/amount"), "too_small", "must be above 0");
+        if (d->price.minor > PRICE_MAX)
+                flaw_add(c, STR("/price/amount"), "too_large", "must be at most %d minor units", PRICE_MAX);
         if (d->category.n && !is_path(d->category))
                 flaw_add(c, STR("/category"), "bad_format", "must be 1 to %d names with \" > \" between them", CATEGORY_DEPTH_MAX);
 }
