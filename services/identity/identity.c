@@ -262,6 +262,16 @@ static int session_close(struct ctx *c, const struct nothing *in, struct nothing
         return session_end(db(c), &(struct user_ref){ c->caller.session });
 }
 
+static int sessions_tidy(struct ctx *c, const struct nothing *in, struct nothing *out)
+{
+        int gone;
+
+        (void)out;
+        do TRY(gone = sessions_forget(db(c), in));
+        while (gone == 1000);
+        return 0;
+}
+
 /* ---- keys ------------------------------------------------------------------------------------------------------------------------- */
 
 static int identity_keys(struct ctx *c, const struct nothing *in, struct jwks *out)
@@ -322,6 +332,7 @@ OP( me_get,          nothing,     user     );
 OP( session_open,    credentials, tokens   );
 OP( session_refresh, refresh,     tokens   );
 OP( session_close,   nothing,     nothing  );
+OP( sessions_tidy,   nothing,     nothing  );
 OP( key_rotate,      nothing,     key_made );
 OP( identity_keys,   nothing,     jwks     );
 OP( identity_user,   user_ref,    user     );
@@ -347,6 +358,7 @@ const struct service identity_service = {
                      .doc = "A new signing key: it signs from 75 s on, when everybody knows it; the old one verifies for an hour more."),
                 { .method = GET, .path = "/oauth2/jwks", .raw = jwks_page, .who = ANYONE, .cache_control = "public, max-age=60", .doc = "The public keys (RFC 7517)." }),
         CALLS(&identity_keys_op, &identity_user_op, &identity_ensure_op),
+        JOBS(EVERY(MINUTES(15), "tidy-sessions", sessions_tidy)),
         EMITS(&user_registered),
         SLUGS({ "email_taken",           409, "There is an account with this e-mail address." },
               { "wrong_credentials",     401, "The e-mail address or the password is wrong; which of them is not said." },

@@ -32,6 +32,10 @@ update session set revoked_at = :now, revoked_why = 'refresh token reused' where
 -- session_end: user_ref
 update session set revoked_at = :now, revoked_why = 'logged out' where id = :id and revoked_at is null;
 
+-- sessions_forget: nothing
+-- Those that have run out: their refresh tokens are good for nothing, whether spent or not.
+delete from session where ctid = any (array(select ctid from session where expires_at < :now limit 1000));
+
 -- keys_lock: nothing
 select pg_advisory_xact_lock(hashtext('souk signing keys'));
 

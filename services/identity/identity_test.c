@@ -105,6 +105,25 @@ static int rotation(struct ctx *c, void *arg)
 
 TEST(a_refresh_token_is_good_once_and_showing_it_again_ends_the_session) { CHECK_OK(run_main(rotation, NULL)); }
 
+static int tidied(struct ctx *c, void *arg)
+{
+        (void)arg;
+        WORLD(w, c, &identity_service);
+        const char *living;
+
+        CHECK_EQ(post(w, "/v1/users", ada).status, 201);
+        CHECK_EQ(post(w, "/v1/sessions", ada_logs_in).status, 201);
+        CHECK_OK(execute(w, "identity", "update session set expires_at = now() - interval '1 second'"));
+        living = refresh_of(c, post(w, "/v1/sessions", ada_logs_in));
+        CHECK_EQ(rows(w, "identity", "session"), 2);
+        run_job(w, "identity", "tidy-sessions");
+        CHECK_EQ(rows(w, "identity", "session"), 1);
+        CHECK_EQ(post(w, "/v1/sessions/refresh", living).status, 200);
+        return 0;
+}
+
+TEST(sessions_that_have_run_out_are_forgotten) { CHECK_OK(run_main(tidied, NULL)); }
+
 static int forged(struct ctx *c, void *arg)
 {
         (void)arg;
