@@ -53,21 +53,27 @@ static int64_t available(const struct plan *p, uid product)
         return sum;
 }
 
-/* Why these items cannot be had; 0 when they can. */
+/* Why these items cannot be had, every one that is short by its place; 0 when they can. */
 static int refuse(const struct plan *p, struct ctx *caller, const struct hold_request *in)
 {
+        int short_of = 0;
+
         for (size_t i = 0; i < in->items.n; i++) {
                 const struct item *want = &in->items.v[i];
                 int64_t left = available(p, want->product_id);
                 for (size_t k = 0; k < i; k++)
                         if (uid_eq(in->items.v[k].product_id, want->product_id))
-                                return fail(caller, INVALID_ARGUMENT, "repeated", "line %zu: the product is on line %zu already", i, k);
+                                return fail(caller, INVALID_ARGUMENT, "repeated", "item %zu: the product is item %zu already", i + 1, k + 1);
                 if (want->quantity < 1)
-                        return fail(caller, INVALID_ARGUMENT, "too_small", "line %zu: a quantity must be at least 1", i);
-                if (left < want->quantity)
-                        return fail(caller, FAILED_PRECONDITION, "out_of_stock", "line %zu: %lld left of the %d that were asked for", i, (long long)left, want->quantity);
+                        return fail(caller, INVALID_ARGUMENT, "too_small", "item %zu: a quantity must be at least 1", i + 1);
+                if (left >= want->quantity)
+                        continue;
+                if (short_of == 0)
+                        short_of = fail(caller, FAILED_PRECONDITION, "out_of_stock", "item %zu: %lld left of the %d that were asked for",
+                                        i + 1, (long long)left, want->quantity);
+                flaw_add(caller, arena_printf(caller->arena, "/items/%zu/quantity", i), "out_of_stock", "%lld left", (long long)left);
         }
-        return 0;
+        return short_of;
 }
 
 int plan_take(struct ctx *c, struct plan *p, struct call *v, const struct hold_request *in)

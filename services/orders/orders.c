@@ -188,7 +188,7 @@ static int draft_check(struct ctx *c, const struct order_draft *in)
         for (size_t i = 0; i < in->items.n; i++)
                 for (size_t k = 0; k < i; k++)
                         if (uid_eq(in->items.v[i].product_id, in->items.v[k].product_id))
-                                flaw_add(c, arena_printf(c->arena, "/items/%zu/product_id", i), "repeated", "is on line %zu already; add its quantity there", k);
+                                flaw_add(c, arena_printf(c->arena, "/items/%zu/product_id", i), "repeated", "is item %zu already; add its quantity there", k + 1);
         for (size_t i = 0; i < in->payment.card.n; i++)
                 if (in->payment.card.p[i] < '0' || in->payment.card.p[i] > '9') {
                         flaw_add(c, STR("/payment/card"), "bad_format", "must be digits only");
