@@ -225,14 +225,14 @@ static int session_open(struct ctx *c, const struct credentials *in, struct toke
 
         if (wait_ms > 0)
                 return too_many(c, wait_ms);
+        throttle_attempt(&s->names, key);
+        throttle_attempt(&s->addresses, c->caller.address);
         TRY(user_by_email(db(c), &(struct login_key){ key }, &user));
         TRY(right = password_check(c, in->password, user.password));
-        if (!right) {
-                throttle_failed(&s->names, key);
-                throttle_failed(&s->addresses, c->caller.address);
+        if (!right)
                 return fail(c, UNAUTHENTICATED, "wrong_credentials", "the e-mail address or the password is wrong");
-        }
         throttle_forget(&s->names, key);
+        throttle_give_back(&s->addresses, c->caller.address);
         session.user_id = user.id;
         TRY(session_insert(db(c), &session));
         return tokens_make(c, &session, user.role, out);

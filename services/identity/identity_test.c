@@ -160,6 +160,37 @@ static int throttled(struct ctx *c, void *arg)
 
 TEST(ten_wrong_passwords_make_a_name_wait) { CHECK_OK(run_main(throttled, NULL)); }
 
+struct guess { struct world *w; int status; };
+
+static int guess(struct ctx *c, void *arg)
+{
+        struct guess *g = arg;
+        (void)c;
+        g->status = post(g->w, "/v1/sessions", "{\"email\":\"ada@example.org\",\"password\":\"guess\"}").status;
+        return 0;
+}
+
+static int burst(struct ctx *c, void *arg)
+{
+        (void)arg;
+        WORLD(w, c, &identity_service);
+        struct guess all[30];
+        int judged = 0;
+
+        CHECK_EQ(post(w, "/v1/users", ada).status, 201);
+        GROUP(g, c);
+        for (size_t i = 0; i < COUNT(all); i++) {
+                all[i] = (struct guess){ w, 0 };
+                CHECK_OK(group_go(g, guess, &all[i]));
+        }
+        CHECK_OK(group_wait(g));
+        for (size_t i = 0; i < COUNT(all); i++) judged += all[i].status == 401;
+        CHECK_EQ(judged, 10);
+        return 0;
+}
+
+TEST(thirty_guesses_at_once_are_ten) { CHECK_OK(run_main(burst, NULL)); }
+
 static int keys_turn(struct ctx *c, void *arg)
 {
         (void)arg;

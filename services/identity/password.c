@@ -66,10 +66,16 @@ int throttle_wait_ms(const struct throttle *t, str key)
         return over > 0 ? (int)(over / 1000) + 1 : 0;
 }
 
-void throttle_failed(struct throttle *t, str key)
+void throttle_attempt(struct throttle *t, str key)
 {
         int64_t at = MAX(empty_at(t, key), clock_us()) + t->every_us;
         (void)map_put(t->seen, key, (void *)(intptr_t)at);      /* evicts: cannot be full */
+}
+
+void throttle_give_back(struct throttle *t, str key)
+{
+        int64_t at = empty_at(t, key);
+        if (at) (void)map_put(t->seen, key, (void *)(intptr_t)(at - t->every_us));
 }
 
 void throttle_forget(struct throttle *t, str key)

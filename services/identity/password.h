@@ -15,6 +15,7 @@ struct throttle { struct map *seen; int64_t every_us; int burst; };
 void throttle_start(struct throttle *t, int burst, int every_ms);
 void throttle_stop(struct throttle *t);
 int  throttle_wait_ms(const struct throttle *t, str key);       /* 0: go on; else how long to wait */
-void throttle_failed(struct throttle *t, str key);
+void throttle_attempt(struct throttle *t, str key);              /* counted before it is judged: a burst at once is a burst */
+void throttle_give_back(struct throttle *t, str key);            /* it was a good one */
 void throttle_forget(struct throttle *t, str key);
 #endif
