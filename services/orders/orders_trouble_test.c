@@ -238,19 +238,41 @@ struct storm {
 };
 struct act { struct storm *st; uint32_t dice[6]; };
 
+extern const struct op order_place_op;
+
+/* Past the edge, as at another replica: two of one key are then really at work at once. p NULL: refused. */
+static str placed_elsewhere(struct storm *st, const char *who, const char *body)
+{
+        struct ctx *c = as(st->s->w, who);
+        void *in = arena_alloc(c->arena, order_place_op.in->size), *out = arena_alloc(c->arena, order_place_op.out->size);
+        struct buf answer AUTO(buf_done) = BUF_INIT(1 << 16);
+
+        CHECK_OK(json_read(c, order_place_op.in, str_of(body), in, 0));
+        if (call_(c, &order_place_op, in, out) < 0) return (str){ NULL, 0 };
+        json_write(&answer, order_place_op.out, out);
+        return arena_str(c->arena, buf_str(&answer));
+}
+
+static str placed_at_edge(struct storm *st, const char *who, const char *body)
+{
+        struct http_answer a = buy(st->s, who, body);
+
+        if (a.status == 0 || a.status == 500 || a.status == 204) world_wrong(__FILE__, __LINE__, "%s: %d " STR_FMT, who, a.status, STR_ARG(a.body));
+        return a.status == 201 ? a.body : (str){ NULL, 0 };
+}
+
 static void storm_order(struct storm *st, const uint32_t *dice)
 {
         uint32_t key = dice[0] % KEYS, body = dice[1] % BODIES;
         char who[40];
 
         snprintf(who, sizeof who, "buyer%u#k%u", key % 3, key);
-        struct http_answer a = buy(st->s, who, st->bodies[body]);
-        if (a.status == 0 || a.status == 500 || a.status == 204) world_wrong(__FILE__, __LINE__, "%s: %d " STR_FMT, who, a.status, STR_ARG(a.body));
-        if (a.status != 201) return;
+        str answer = dice[2] % 2 ? placed_elsewhere(st, who, st->bodies[body]) : placed_at_edge(st, who, st->bodies[body]);
+        if (!answer.p) return;
         for (uint32_t i = 0; i < BODIES; i++)
-                if (st->confirmed[key][i].p && (i != body || !str_eq(st->confirmed[key][i], a.body)))
-                        world_wrong(__FILE__, __LINE__, "%s was answered twice:\n" STR_FMT "\n" STR_FMT, who, STR_ARG(st->confirmed[key][i]), STR_ARG(a.body));
-        st->confirmed[key][body] = a.body;
+                if (st->confirmed[key][i].p && (i != body || !str_eq(st->confirmed[key][i], answer)))
+                        world_wrong(__FILE__, __LINE__, "%s was answered twice:\n" STR_FMT "\n" STR_FMT, who, STR_ARG(st->confirmed[key][i]), STR_ARG(answer));
+        st->confirmed[key][body] = answer;
 }
 
 static uid storm_id(const uint32_t *dice)
@@ -376,7 +398,7 @@ static int storm(struct ctx *c, void *arg)
         }
         AUDIT_QUIET(&s);
         for (uint32_t i = 0; i < KEYS * BODIES; i++)                            /* what was answered is still true */
-                if (st.confirmed[i / BODIES][i % BODIES].p) storm_order(&st, (const uint32_t[]){ i / BODIES, i % BODIES });
+                if (st.confirmed[i / BODIES][i % BODIES].p) storm_order(&st, (const uint32_t[]){ i / BODIES, i % BODIES, i % 2 });
         clock_advance(SECONDS(30));                                             /* whoever still sleeps by the fake clock wakes up */
         pass(80);
         clock_real();
