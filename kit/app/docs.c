@@ -127,10 +127,28 @@ static void one_route(struct buf *b, const struct endpoint *e)
 
 /* ---- the page --------------------------------------------------------------------------------------------------------------------- */
 
-static void slugs(struct buf *b, const struct slug *s)
+static bool has_slug(const struct slug *s, const char *name)
+{
+        for (; s && s->name; s++)
+                if (!strcmp(s->name, name)) return true;
+        return false;
+}
+
+/* Of a slug that several services have, the first row is where a problem's type points. */
+static bool is_first(const struct app *a, size_t service, const char *name)
+{
+        bool before = service > 0 && has_slug(kit_slugs, name);
+        for (size_t i = 1; i < service; i++) before |= has_slug(a->services[i - 1]->slugs, name);
+        return !before;
+}
+
+/* service: its place in the program, from 1; 0: the kit itself */
+static void slugs(struct buf *b, const struct app *a, size_t service, const struct slug *s)
 {
         for (; s && s->name; s++) {
-                buf_printf(b, "<tr id=\"%s\"><td><code>%s</code></td><td>%d</td><td>", s->name, s->name, s->http);
+                buf_lit(b, "<tr");
+                if (is_first(a, service, s->name)) buf_printf(b, " id=\"%s\"", s->name);
+                buf_printf(b, "><td><code>%s</code></td><td>%d</td><td>", s->name, s->http);
                 say(b, s->doc);
                 buf_lit(b, "</td></tr>\n");
         }
@@ -175,7 +193,7 @@ void docs_page(struct buf *b, const struct app *a)
         }
         all_messages(b, a);
         buf_lit(b, "<h2 id=errors>Errors</h2><table>\n");
-        slugs(b, kit_slugs);
-        for (size_t i = 0; i < a->n_services; i++) slugs(b, a->services[i]->slugs);
+        slugs(b, a, 0, kit_slugs);
+        for (size_t i = 0; i < a->n_services; i++) slugs(b, a, i + 1, a->services[i]->slugs);
         buf_lit(b, "</table></html>\n");
 }

@@ -59,6 +59,8 @@ static int authenticate(struct request *q)
         q->c->caller = (struct caller){ 0 };
         if (!header.p && q->endpoint->route->who == ANYONE) q->c->caller.address = str_of(q->x->peer);
         if (!header.p && q->endpoint->route->who == ANYONE) return 0;
+        if (header_count(&q->x->head.headers, "authorization") > 1)
+                return fail(q->c, UNAUTHENTICATED, "invalid_token", "there is more than one Authorization field");
         TRY(auth_caller(q->c, q->w->auth, header));
         q->c->caller.address = str_of(q->x->peer);
         return 0;

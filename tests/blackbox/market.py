@@ -65,6 +65,8 @@ ROUTES = [
     Route("GET", "/readyz", "anyone"),
     Route("GET", "/metrics", "anyone"),
     Route("GET", "/debug/fibers", "admin"),
+    Route("GET", "/debug/parked", "admin"),
+    Route("POST", "/debug/parked/replay", "admin", body={"consumer": "inventory.hold_commit", "key": NOBODYS}),
 ]
 PROTECTED = [r for r in ROUTES if r.who != "anyone"]
 WITH_BODY = [r for r in ROUTES if r.body]
@@ -108,7 +110,7 @@ class Market(Souk):
     """A running program without the 10,000 products."""
 
     def __init__(self, directory, *args, **more):
-        super().__init__(directory, "--no-seed", *args, **more)
+        super().__init__(directory, "--no-seed", "--access-log", "all", *args, **more)
         self.http = httpx.Client(base_url=self.url, timeout=30)
         self.tokens, self.databases, self.forger = {}, {}, None
         self.numbers = itertools.count(1)
@@ -149,20 +151,25 @@ class Market(Souk):
                           algorithms=[head["alg"]])
 
     def key_known(self):
-        """Puts a key of our own among the retired ones, which still verify; waits until every worker has asked for keys again."""
+        """Puts a key of our own among the retired ones, which still verify; waits until every worker has asked for keys again. The program's own
+        key grows old by that: while young it would sign only for want of an older one."""
         key = jwk.RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}, auto_kid=True)
         public = psycopg.types.json.json.dumps(key.as_dict(private=False))
-        self.database("identity").execute("insert into signing_key (kid, created_at, retired_at, public_jwk, sealed_jwk) values (%s, now(), now(), %s, '')",
+        self.database("identity").execute("update signing_key set created_at = created_at - interval '1 day'")
+        self.database("identity").execute("insert into signing_key (kid, created_at, retired_at, public_jwk, sealed_jwk) values (%s, 'epoch', now(), %s, '')",
                                           (key.kid, public))
         own = jwt.decode(self.token(), jwk.KeySet.import_key_set(self.http.get("/oauth2/jwks").json()))
         self.issuer, self.forger = own.claims["iss"], key
         token = self.sign(scope="orders:read")
         end = time.monotonic() + 30
-        while any(self.get("/v1/orders", token=token).status_code != 200 for _ in range(8)):
+        while any(super(Market, self).get("/v1/orders", token=token).status_code != 200 for _ in range(8)):    # on a connection each: of every worker
             assert time.monotonic() < end, "the program does not see a key in its database"
         return key
 
     # ---- asking ----------------------------------------------------------------------------------------------------------
+    def get(self, path, token=None, **more):
+        return self.ask("GET", path, token, **more)
+
     def ask(self, method, path, token=None, key=None, headers=None, **more):
         """token: a role's name, or a token; key: an Idempotency-Key, True a new one."""
         if token in ("customer", "vendor", "staff", "admin"):
@@ -178,6 +185,11 @@ class Market(Souk):
         assert made.status_code == 201, made.text
         if stock:
             self.receive(made.json()["id"], stock)
+        return made.json()["id"]
+
+    def product_named(self, name):
+        made = self.ask("POST", "/v1/products", "staff", True, json={"sku": str(uuid.uuid4()), "name": name, "price": {"amount": 1, "currency": "EUR"}})
+        assert made.status_code == 201, made.text
         return made.json()["id"]
 
     def receive(self, product, quantity):

@@ -68,6 +68,7 @@ static void both_keys(struct ctx *c, struct jwk *k)
         CHECK_OK(jwt_sign(c, k, &good, &token));
         CHECK(token.n < 1000);
         CHECK_OK(verify(c, token, &m));
+        refused(c, arena_printf(c->arena, STR_FMT "==", STR_ARG(token)), "the token has a wrong signature");
         CHECK(uid_eq(m.sub, good.sub) && uid_eq(m.sid, good.sid));
         CHECK_STR(m.scope, "orders:read orders:write");
         CHECK_EQ(m.roles, ROLE_CUSTOMER | ROLE_ADMIN);
