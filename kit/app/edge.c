@@ -43,6 +43,8 @@ static int check_body_head(struct request *q, size_t max)
         const struct headers *h = &q->x->head.headers;
         str type = header_get(h, "content-type"), coding = header_get(h, "content-encoding");
         if (q->x->head.length > (int64_t)max) return too_large(q, max);
+        if (q->x->head.length == 0 && q->endpoint->takes_body && !header_get(h, "content-length").p)
+                return header_refused(q->c, 411, "length_required", "Content-Length", "is required: this request needs a body");
         if (q->x->head.length == 0) return 0;
         if (!is_json(type)) return header_refused(q->c, 415, "unsupported_media_type", "Content-Type", "must be application/json");
         if (coding.p && !str_eq_nocase(coding, STR("identity")))

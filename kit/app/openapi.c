@@ -133,13 +133,13 @@ static const struct slug *slug_of(const struct service *s, const char *name)
 static void bad_responses(struct jw *w, const struct endpoint *e)
 {
         const struct route *r = e->route;
-        static const int statuses[] = { 400, 401, 402, 403, 404, 406, 409, 410, 412, 413, 415, 422, 423, 429, 500, 503, 504 };
+        static const int statuses[] = { 400, 401, 402, 403, 404, 406, 409, 410, 411, 412, 413, 415, 422, 423, 429, 500, 503, 504 };
         for (size_t i = 0; i < COUNT(statuses); i++) {
                 int s = statuses[i];
                 char name[8], why[600] = "";
                 size_t n = 0;
                 bool usual = s == 400 || s == 500 || ((s == 401 || s == 403) && r->who != ANYONE) || (s == 404 && e->n_vars) || (s == 415 && e->takes_body) ||
-                             (s == 413 && e->takes_body) || (s == 503 && e->service->has_db) || (s == 504 && r->op) || ((s == 409 || s == 422) && r->idempotent);
+                             ((s == 411 || s == 413) && e->takes_body) || (s == 503 && e->service->has_db) || (s == 504 && r->op) || ((s == 409 || s == 422) && r->idempotent);
                 for (const char *const *k = r->slugs; k && *k; k++) {
                         const struct slug *slug = slug_of(e->service, *k);
                         if (!slug || slug->http != s || n >= sizeof why) continue;

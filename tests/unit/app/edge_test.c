@@ -83,7 +83,9 @@ WORLD_TEST(every_flaw_is_told_at_once_and_nothing_changes)
         HAS(a.body, "\"instance\":\"/v1/toys\"");
         refused(http(w, "staff#k2", POST, "/v1/toys", "{\"name\":"), 400, "invalid");
         refused(http(w, "staff#k3", POST, "/v1/toys", "{}"), 400, "invalid");
-        a = refused(http(w, "staff#k4", POST, "/v1/toys", NULL), 400, "invalid");
+        a = refused(http(w, "staff#k4", POST, "/v1/toys", NULL), 411, "length_required");
+        HAS(a.body, "\"pointer\":\"Content-Length\"");
+        a = refused(http(w, "staff#k4", POST, "/v1/toys", ""), 400, "invalid");
         HAS(a.body, "a JSON object is expected");
         a = refused(http(w, "alice", PATCH, "/v1/toys/not-a-uuid/stock", "{\"delta\":5000}"), 400, "invalid");
         HAS(a.body, "\"pointer\":\"id\"");
