@@ -239,7 +239,7 @@ static int out_of_stock(struct ctx *c, void *arg)
         stock(&s, 1, 9);
         struct http_answer short_of = buy(&s, "alice#k1", basket_of_two(&s, 1, 2, 0, 3));
         CHECK(says(short_of, 409, "out_of_stock"));
-        CHECK(memmem(short_of.body.p, short_of.body.n, "\"pointer\":\"/items/", 19) != NULL);
+        CHECK(memmem(short_of.body.p, short_of.body.n, "\"pointer\":\"/items/", 18) != NULL);
         CHECK_EQ(rows(w, "orders", "orders"), 0);
         CHECK_EQ(rows(w, "inventory", "hold"), 0);
         CHECK_EQ(rows(w, "payments", "intent"), 0);
