@@ -129,17 +129,33 @@ static const struct slug *slug_of(const struct service *s, const char *name)
         return NULL;
 }
 
+/* What any route of its kind may refuse with, whatever its slugs. */
+static bool is_usual(const struct endpoint *e, int status)
+{
+        const struct route *r = e->route;
+        switch (status) {
+        case 400: case 500: return true;
+        case 401: case 403: return r->who != ANYONE;
+        case 404:           return e->n_vars > 0;
+        case 409: case 422: return r->idempotent;
+        case 411: case 413: case 415: return e->takes_body;
+        case 414:           return r->op && !e->reads_body && r->op->in->n > e->n_vars;
+        case 503:           return e->service->has_db;
+        case 504:           return r->op != NULL;
+        default:            return false;
+        }
+}
+
 /* Which statuses a route may refuse with, each with the slugs that say why. */
 static void bad_responses(struct jw *w, const struct endpoint *e)
 {
         const struct route *r = e->route;
-        static const int statuses[] = { 400, 401, 402, 403, 404, 406, 409, 410, 411, 412, 413, 415, 422, 423, 429, 500, 503, 504 };
+        static const int statuses[] = { 400, 401, 402, 403, 404, 406, 409, 410, 411, 412, 413, 414, 415, 422, 423, 429, 500, 503, 504 };
         for (size_t i = 0; i < COUNT(statuses); i++) {
                 int s = statuses[i];
                 char name[8], why[600] = "";
                 size_t n = 0;
-                bool usual = s == 400 || s == 500 || ((s == 401 || s == 403) && r->who != ANYONE) || (s == 404 && e->n_vars) || (s == 415 && e->takes_body) ||
-                             ((s == 411 || s == 413) && e->takes_body) || (s == 503 && e->service->has_db) || (s == 504 && r->op) || ((s == 409 || s == 422) && r->idempotent);
+                bool usual = is_usual(e, s);
                 for (const char *const *k = r->slugs; k && *k; k++) {
                         const struct slug *slug = slug_of(e->service, *k);
                         if (!slug || slug->http != s || n >= sizeof why) continue;
@@ -232,10 +248,11 @@ static void paths(struct jw *w, const struct endpoint *all, size_t n)
 }
 
 static const char problem_schema[] =
-        "{\"type\":\"object\",\"description\":\"why a request was refused (RFC 9457)\",\"required\":[\"type\",\"title\",\"status\",\"detail\",\"slug\",\"trace_id\"],"
+        "{\"type\":\"object\",\"description\":\"why a request was refused (RFC 9457)\",\"required\":[\"type\",\"title\",\"status\",\"detail\",\"slug\"],"
         "\"properties\":{\"type\":{\"type\":\"string\",\"format\":\"uri-reference\"},\"title\":{\"type\":\"string\"},\"status\":{\"type\":\"integer\"},"
         "\"detail\":{\"type\":\"string\"},\"instance\":{\"type\":\"string\",\"format\":\"uri-reference\"},\"slug\":{\"type\":\"string\"},"
-        "\"trace_id\":{\"type\":\"string\"},\"errors_left_out\":{\"type\":\"integer\"},\"errors\":{\"type\":\"array\",\"items\":{\"type\":\"object\","
+        "\"trace_id\":{\"type\":\"string\",\"description\":\"absent when the bytes were no request\"},"
+        "\"errors_left_out\":{\"type\":\"integer\"},\"errors\":{\"type\":\"array\",\"items\":{\"type\":\"object\","
         "\"required\":[\"pointer\",\"slug\",\"detail\"],\"properties\":{\"pointer\":{\"type\":\"string\",\"description\":\"a JSON Pointer into the body, or the name "
         "of a parameter or header\"},\"slug\":{\"type\":\"string\"},\"detail\":{\"type\":\"string\"}}}}}}";
 
