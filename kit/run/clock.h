@@ -16,6 +16,7 @@ int64_t clock_cpu_us(void);                             /* CPU of this process s
 void clock_fake(when now);                              /* from here on both stand still, at `now`                  */
 void clock_advance(int ms);                             /* moves the fakes on and wakes every loop whose timers are due */
 void clock_real(void);
+bool clock_is_fake(void);
 
 /* Deadlines. A ctx's deadline only ever shrinks on the way down. */
 static inline int64_t deadline_in(int ms)               { return clock_us() + (int64_t)ms * 1000; }

@@ -144,7 +144,6 @@ void loop_wake_all(void);
 
 /* clock.c */
 int64_t clock_real_us(void);                            /* behind any fake: for the watchdog                        */
-bool    clock_is_fake(void);
 
 /* watchdog.c */
 void watchdog_start(void);

@@ -371,7 +371,7 @@ static void storm_round(struct ctx *c, struct storm *st)
         CHECK_OK(group_wait(g));
         if (deaf) events_start(st->s->w);
         if (rand_below(&st->rand, 3) == 0) clock_advance(MINUTES(16));
-        if (rand_below(&st->rand, 3) == 0) calm(st->s);
+        if (rand_below(&st->rand, 3) == 0) settle(st->s->w);
         AUDIT(st->s);
 }
 
@@ -393,7 +393,7 @@ static int storm(struct ctx *c, void *arg)
 
         for (int i = 0; i < 3; i++) {                                           /* quiet: what is left runs out, is asked about and goes */
                 clock_advance(MINUTES(31));
-                calm(&s);
+                settle(w);
                 sweep(&s);
         }
         AUDIT_QUIET(&s);

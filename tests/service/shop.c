@@ -138,31 +138,6 @@ void pass(int ms)
         }
 }
 
-struct settling { struct world *w; bool done; };
-
-static int settle_fiber(struct ctx *c, void *arg)
-{
-        struct settling *t = arg;
-
-        (void)c;
-        settle(t->w);
-        t->done = true;
-        return 0;
-}
-
-void calm(struct shop *s)
-{
-        struct settling t = { s->w, false };
-
-        GROUP(g, as(s->w, ""));
-        int r = group_go(g, settle_fiber, &t);
-        while (r == 0 && !t.done) {
-                turn();
-                clock_advance(1);
-        }
-        if (r < 0 || group_wait(g) < 0) world_wrong(__FILE__, __LINE__, "no fiber to settle in");
-}
-
 void sweep(struct shop *s)
 {
         settle(s->w);

@@ -25,9 +25,7 @@ const char *basket_of_two(struct shop *s, int one, int n_one, int two, int n_two
 struct http_answer buy(struct shop *s, const char *who, const char *body);               /* POST /v1/orders; who: "alice#key" */
 int64_t free_units(struct shop *s, int product);
 void turn(void);                                        /* others run, answers come in: so that a fake clock does not outrun them */
-void pass(int ms);                                      /* the fake clock moves on, a few milliseconds a turn      */
-void calm(struct shop *s);                              /* settles while the fake clock moves on: after trouble, pauses must pass */
-void sweep(struct shop *s);                             /* both sweepers, and everything they start                 */
+void pass(int ms);                                      void sweep(struct shop *s);                             /* both sweepers, and everything they start                 */
 
 #define PAYS      "4242424242424242"
 #define DECLINES  "4000000000000002"
