@@ -26,6 +26,7 @@ const struct slug kit_slugs[] = {
         { "conflict", 409, "Another change came first; try again." },
         { "idempotency_in_flight", 409, "A request with this Idempotency-Key is at work; ask again soon." },
         { "length_required", 411, "The body's length is not said." },
+        { "stale", 412, "If-Match names an older state; read the resource again." },
         { "body_too_large", 413, "The body is larger than the route takes." },
         { "target_too_long", 414, "The request line is too long." },
         { "unsupported_media_type", 415, "Bodies are application/json." },

@@ -107,13 +107,13 @@ static int no_such_sort(struct ctx *c, const struct paging *p)
         return flaws_fail(c);
 }
 
-int page_query(struct ctx *c, const struct paging *p, void *filter, void *items, str *next)
+int page_query(struct ctx *c, const struct paging *p, void *filter, void *items, str *next, str *prev)
 {
         struct members *m = (struct members *)((char *)filter + p->members_at);
         struct any_list *list = items;
         const struct sort *s = sort_of(p, m->sort);
         size_t limit = m->limit > 0 ? (size_t)MIN(m->limit, 100) : LIMIT;
-        *next = (str){ NULL, 0 };
+        *next = *prev = (str){ NULL, 0 };
         if (!s) return no_such_sort(c, p);
         m->take = (int32_t)limit + 1;
         m->after_int = 0;

@@ -8,7 +8,7 @@
  *             { "-created_at", &products_newest_query, "id" },          the first is the default
  *             { "price",       &products_cheapest_query, "price" });
  *     struct product_filter f = *in;
- *     TRY(page_query(c, &products_paging, &f, &out->items, &out->next));
+ *     TRY(page_query(c, &products_paging, &f, &out->items, &out->next, &out->prev));
  *
  * A statement gets :take (limit + 1), :after_id (absent on the first page) and :after_int or :after_text, the sort member of the last row seen:
  *
@@ -33,8 +33,14 @@ struct sort   { const char *name; const struct query *query; const char *key; };
 struct paging { const struct type *filter, *row; const struct sort *sorts; size_t members_at; };   /* sorts end with name NULL; members_at: offset of PAGE_MEMBERS */
 #define PAGING(Filter, Row, ...) { &Filter##_type, &Row##_type, (const struct sort[]){ __VA_ARGS__, { 0 } }, offsetof(struct Filter, cursor) }
 
-/* Waits. items: struct Row_list *; next: the cursor of the page after, p NULL on the last.
+/* The end of a page's message: struct product_page { struct product_list items; PAGE_LINKS; }; */
+#define PAGE_LINKS str next, prev
+#define PAGE_LINK_FIELDS(T, tag) \
+        F(T, (tag), next, .optional = true, .max = 2000, .doc = "The next page; absent on the last."), \
+        F(T, (tag) + 1, prev, .optional = true, .max = 2000, .doc = "The page before; absent on the first.")
+
+/* Waits. items: struct Row_list *; next, prev: cursors of the pages around it, p NULL where there is none.
  *   returns  0, -INVALID_ARGUMENT naming `cursor` or `sort`, or what the statement returned */
-int page_query(struct ctx *c, const struct paging *p, void *filter, void *items, str *next);
+int page_query(struct ctx *c, const struct paging *p, void *filter, void *items, str *next, str *prev);
 void page_key(const uint8_t key[32]);                   /* once at start                                            */
 #endif

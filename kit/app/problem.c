@@ -126,3 +126,8 @@ void problem_write(struct request *q, int code)
         if (q->x->status == 405) allow_write(q);
         retry_after(q, code);
 }
+
+int stale(struct ctx *c)
+{
+        return fail_http(c, 412, ABORTED, "stale", "it was changed meanwhile: read it again, then say If-Match with its new ETag");
+}

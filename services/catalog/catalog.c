@@ -22,20 +22,19 @@ DECLARE_LIST(product);
 struct product_summary  { uid id; str sku, name, brand, category; money price; str image; when created_at; };
 DECLARE_LIST(product_summary);
 struct product_filter   { str q; struct str_list brand; uid category; int64_t price_min, price_max; str sku; PAGE_MEMBERS; };
-struct product_page     { struct product_summary_list items; str next; };
+struct product_page     { struct product_summary_list items; PAGE_LINKS; };
 struct emptiness        { bool empty; };
 struct category_ref     { uid id; };
 struct category         { uid id, parent_id; str slug, name, path; when created_at; };
 DECLARE_LIST(category);
 struct category_new     { uid parent_id; str name; };
 struct category_filter  { uid parent; PAGE_MEMBERS; };
-struct category_page    { struct category_list items; str next; };
+struct category_page    { struct category_list items; PAGE_LINKS; };
 struct brand            { uid id; str name; when created_at; };
 DECLARE_LIST(brand);
 struct brand_filter     { PAGE_MEMBERS; };
-struct brand_page       { struct brand_list items; str next; };
+struct brand_page       { struct brand_list items; PAGE_LINKS; };
 
-#define NEXT(T, tag) F(T, (tag), next, .optional = true, .max = 300, .doc = "The cursor of the next page; absent on the last.")
 
 static const struct field image_url_scalar = { .name = "image", .size = sizeof(str), .align = _Alignof(str), .kind = K_STR, .min = 1, .max = 1000, .format = &format_url };
 static const struct type image_url_type = { "image_url", "the address of a picture", sizeof(str), _Alignof(str), NULL, 0, &image_url_scalar };
@@ -90,7 +89,7 @@ MESSAGE(product_filter, "which products",
         F(product_filter, 5, price_max, .optional = true, .min = 0, .max = INT64_MAX, .doc = "In minor units."),
         F(product_filter, 6, sku, .optional = true, .max = 64),
         PAGE_FIELDS(product_filter, 7));
-MESSAGE(product_page, "products, a page", F_LIST(product_page, 1, items, product_summary), NEXT(product_page, 2));
+MESSAGE(product_page, "products, a page", F_LIST(product_page, 1, items, product_summary), PAGE_LINK_FIELDS(product_page, 2));
 MESSAGE(emptiness, "is there nothing", F(emptiness, 1, empty));
 MESSAGE(category_ref, "a category", F(category_ref, 1, id));
 MESSAGE(category, "a category",
@@ -104,10 +103,10 @@ MESSAGE(category_new, "a category to be made",
         F(category_new, 1, parent_id, .optional = true, .doc = "Below which; a root unless said."),
         F(category_new, 2, name, .min = 1, .max = 100, .doc = "Without \" > \"."));
 MESSAGE(category_filter, "which categories", F(category_filter, 1, parent, .optional = true, .doc = "Right below this one."), PAGE_FIELDS(category_filter, 2));
-MESSAGE(category_page, "categories, a page", F_LIST(category_page, 1, items, category), NEXT(category_page, 2));
+MESSAGE(category_page, "categories, a page", F_LIST(category_page, 1, items, category), PAGE_LINK_FIELDS(category_page, 2));
 MESSAGE(brand, "a brand", F(brand, 1, id), F(brand, 2, name), F(brand, 3, created_at));
 MESSAGE(brand_filter, "which brands", PAGE_FIELDS(brand_filter, 1));
-MESSAGE(brand_page, "brands, a page", F_LIST(brand_page, 1, items, brand), NEXT(brand_page, 2));
+MESSAGE(brand_page, "brands, a page", F_LIST(brand_page, 1, items, brand), PAGE_LINK_FIELDS(brand_page, 2));
 MESSAGE(basket, "what somebody wants to know the price of", F_LIST(basket, 1, items, item, .min = 1, .max = ITEMS_MAX));
 MESSAGE(quote_line, "the price of a line",
         F(quote_line, 1, product_id),
@@ -179,7 +178,7 @@ static const struct paging sku_paging = PAGING(product_filter, product_summary,
 static int products_list(struct ctx *c, const struct product_filter *in, struct product_page *out)
 {
         struct product_filter f = *in;
-        return page_query(c, f.sku.p ? &sku_paging : &products_paging, &f, &out->items, &out->next);
+        return page_query(c, f.sku.p ? &sku_paging : &products_paging, &f, &out->items, &out->next, &out->prev);
 }
 
 /* ---- quotes ----------------------------------------------------------------------------------------------------------------------- */
@@ -283,13 +282,13 @@ static const struct paging brands_paging     = PAGING(brand_filter, brand, { "na
 static int categories_list(struct ctx *c, const struct category_filter *in, struct category_page *out)
 {
         struct category_filter f = *in;
-        return page_query(c, &categories_paging, &f, &out->items, &out->next);
+        return page_query(c, &categories_paging, &f, &out->items, &out->next, &out->prev);
 }
 
 static int brands_list(struct ctx *c, const struct brand_filter *in, struct brand_page *out)
 {
         struct brand_filter f = *in;
-        return page_query(c, &brands_paging, &f, &out->items, &out->next);
+        return page_query(c, &brands_paging, &f, &out->items, &out->next, &out->prev);
 }
 
 /* ---- a fresh marketplace --------------------------------------------------------------------------------------------------------------- */

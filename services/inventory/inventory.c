@@ -33,7 +33,7 @@ struct receiving     { int32_t warehouse_no; struct receive_row_list rows; };
 struct movement_filter { uid product_id; PAGE_MEMBERS; };
 struct movement      { uid id; int32_t line; int64_t no; uid product_id, warehouse_id; int32_t delta, kind; when at; str reason; };
 DECLARE_LIST(movement);
-struct movement_page { struct movement_list items; str next; };
+struct movement_page { struct movement_list items; PAGE_LINKS; };
 
 static const char *const kind_names[] = { "", "received", "adjusted", "sold", NULL };
 enum { RECEIVED = 1, ADJUSTED = 2 };
@@ -107,7 +107,7 @@ MESSAGE(movement, "a movement of stock",
         F(movement, 6, kind, .names = kind_names),
         F(movement, 7, at),
         F(movement, 8, reason, .optional = true));
-MESSAGE(movement_page, "movements, a page", F_LIST(movement_page, 1, items, movement), F(movement_page, 2, next, .optional = true));
+MESSAGE(movement_page, "movements, a page", F_LIST(movement_page, 1, items, movement), PAGE_LINK_FIELDS(movement_page, 2));
 
 const struct event stock_changed = { "stock.changed", &stock_level_type, "product_id", "A product ran out, came back, or was received or adjusted." };
 
@@ -279,7 +279,7 @@ static const struct paging movements_paging = PAGING(movement_filter, movement, 
 static int movements_list(struct ctx *c, const struct movement_filter *in, struct movement_page *out)
 {
         struct movement_filter f = *in;
-        return page_query(c, &movements_paging, &f, &out->items, &out->next);
+        return page_query(c, &movements_paging, &f, &out->items, &out->next, &out->prev);
 }
 
 static int start(struct ctx *c, void *state)

@@ -14,7 +14,7 @@ struct invoice        { str number; uid order_id, buyer; when issued_at; struct 
 struct invoice_filter { int32_t year; PAGE_MEMBERS; };
 struct invoice_entry  { uid id; str number; int64_t no; uid order_id; when issued_at; money total; };
 DECLARE_LIST(invoice_entry);
-struct invoice_page   { struct invoice_entry_list items; str next; };
+struct invoice_page   { struct invoice_entry_list items; PAGE_LINKS; };
 
 MESSAGE(vat_sum, "the sums of one VAT rate",
         F(vat_sum, 1, vat_bp, .doc = "In hundredths of a percent."),
@@ -43,7 +43,7 @@ MESSAGE(invoice_entry, "an invoice in a list",
         F(invoice_entry, 6, total));
 MESSAGE(invoice_page, "invoices, a page",
         F_LIST(invoice_page, 1, items, invoice_entry),
-        F(invoice_page, 2, next, .optional = true, .doc = "The cursor of the next page; absent on the last."));
+        PAGE_LINK_FIELDS(invoice_page, 2));
 
 str invoice_number(struct ctx *c, str series, int32_t year, int64_t no)
 {
@@ -88,7 +88,7 @@ static int invoices_list(struct ctx *c, const struct invoice_filter *in, struct 
         struct invoice_filter f = *in;
 
         if (!f.year) f.year = when_year(clock_now());
-        return page_query(c, &invoices_paging, &f, &out->items, &out->next);
+        return page_query(c, &invoices_paging, &f, &out->items, &out->next, &out->prev);
 }
 
 /*  operation      takes           gives        */

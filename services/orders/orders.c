@@ -24,7 +24,7 @@ struct order_draft { struct item_list items; struct means payment; };
 struct order_summary { uid id; int32_t state; str invoice_number; money total; when placed_at; };
 DECLARE_LIST(order_summary);
 struct order_filter  { PAGE_MEMBERS; };
-struct order_page    { struct order_summary_list items; str next; };
+struct order_page    { struct order_summary_list items; PAGE_LINKS; };
 struct order_key     { uid id, buyer; };
 
 MESSAGE(order_ref, "an order",
@@ -77,7 +77,7 @@ MESSAGE(order_filter, "which orders",
         PAGE_FIELDS(order_filter, 1));
 MESSAGE(order_page, "own orders, a page",
         F_LIST(order_page, 1, items, order_summary),
-        F(order_page, 2, next, .optional = true, .doc = "The cursor of the next page; absent on the last."));
+        PAGE_LINK_FIELDS(order_page, 2));
 MESSAGE(order_key, "an order of a buyer",
         F(order_key, 1, id),
         F(order_key, 2, buyer, .optional = true));
@@ -282,7 +282,7 @@ static const struct paging orders_paging = PAGING(order_filter, order_summary,
 static int orders_list(struct ctx *c, const struct order_filter *in, struct order_page *out)
 {
         struct order_filter f = *in;
-        return page_query(c, &orders_paging, &f, &out->items, &out->next);
+        return page_query(c, &orders_paging, &f, &out->items, &out->next, &out->prev);
 }
 
 /* ---- tables --------------------------------------------------------------------------------------------------------- */

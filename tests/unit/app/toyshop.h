@@ -16,14 +16,14 @@ struct toy_ref { uid id; };
 struct toy_change { uid id; int64_t delta; };
 struct toy_filter { str q; PAGE_MEMBERS; };
 DECLARE_LIST(toy);
-struct toy_page { struct toy_list items; str next; };
+struct toy_page { struct toy_list items; PAGE_LINKS; };
 MESSAGE(toy, "a toy", F(toy, 1, id), F(toy, 2, name), F(toy, 3, price), F(toy, 4, stock), F(toy, 5, made_at));
 MESSAGE(toy_draft, "a toy to be", F(toy_draft, 1, name, .min = 1, .max = 40, .example = "\"duck\""), F(toy_draft, 2, price), F(toy_draft, 3, stock, .max = 1000),
         F(toy_draft, 4, note, .optional = true, .secret = true));
 MESSAGE(toy_ref, "which toy", F(toy_ref, 1, id));
 MESSAGE(toy_change, "more or fewer of one toy", F(toy_change, 1, id), F(toy_change, 2, delta, .min = -1000, .max = 1000));
 MESSAGE(toy_filter, "which toys", F(toy_filter, 1, q, .optional = true), PAGE_FIELDS(toy_filter, 20));
-MESSAGE(toy_page, "some toys", F_LIST(toy_page, 1, items, toy), F(toy_page, 2, next, .optional = true, .max = 2000));
+MESSAGE(toy_page, "some toys", F_LIST(toy_page, 1, items, toy), PAGE_LINK_FIELDS(toy_page, 2));
 
 #define QUERY_(id_, sql_, In, out_, rows_, ...) static const struct query id_ = { .name = #id_, .sql = sql_, .in = &In##_type, .out = out_, .rows = rows_, \
         .params = (const char *const[]){ __VA_ARGS__, NULL }, .plan = &(struct query_plan){ NULL } }
@@ -62,7 +62,7 @@ OP(toy_change_stock, toy_change, toy);
 static int toy_list_some(struct ctx *c, const struct toy_filter *in, struct toy_page *out)
 {
         struct toy_filter f = *in;
-        return page_query(c, &toys_paging, &f, &out->items, &out->next);
+        return page_query(c, &toys_paging, &f, &out->items, &out->next, &out->prev);
 }
 OP(toy_list_some, toy_filter, toy_page);
 static int toy_break(struct ctx *c, const struct toy_ref *in, struct nothing *out)
