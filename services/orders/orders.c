@@ -17,7 +17,7 @@
 
 /* ---- messages ------------------------------------------------------------------------------------------------------- */
 
-const char *const order_state_names[] = { "confirmed", "rejected", "expired", NULL };
+const char *const order_state_names[] = { "confirmed", "rejected", "expired", "cancelled", "returned", NULL };
 
 struct means       { str card; };
 struct order_draft { struct item_list items; struct means payment; };
@@ -67,6 +67,24 @@ MESSAGE(order_rejection, "an attempt of an order was given up",
         F(order_rejection, 1, id),
         F(order_rejection, 2, attempt),
         F(order_rejection, 3, reason));
+MESSAGE(order_cancellation, "an order was cancelled",
+        F(order_cancellation, 1, id),
+        F(order_cancellation, 2, buyer),
+        F(order_cancellation, 3, attempt),
+        F(order_cancellation, 4, reason),
+        F(order_cancellation, 5, total),
+        F(order_cancellation, 6, cancelled_at),
+        F_LIST(order_cancellation, 7, items, item));
+MESSAGE(order_return_note, "items of an order came back",
+        F(order_return_note, 1, id),
+        F(order_return_note, 2, return_id),
+        F(order_return_note, 3, buyer),
+        F(order_return_note, 4, attempt),
+        F(order_return_note, 5, credit_note_number),
+        F(order_return_note, 6, total),
+        F(order_return_note, 7, restock),
+        F(order_return_note, 8, returned_at),
+        F_LIST(order_return_note, 9, items, item));
 MESSAGE(order_summary, "an order in a list",
         F(order_summary, 1, id),
         F(order_summary, 2, state, .names = order_state_names),
@@ -84,6 +102,8 @@ MESSAGE(order_key, "an order of a buyer",
 
 const struct event order_confirmed = { "order.confirmed", &order_confirmation_type, "id", "An order stands: commit its hold, capture its payment." };
 const struct event order_rejected  = { "order.rejected",  &order_rejection_type,    "id", "An attempt was given up: release its hold, void its payment." };
+const struct event order_cancelled = { "order.cancelled", &order_cancellation_type, "id", "A confirmed order was cancelled: take its stock back, refund what was paid." };
+const struct event order_returned  = { "order.returned",  &order_return_note_type,  "id", "Items of a confirmed order came back: restock them when said so, refund their total." };
 
 /* ---- the way of an order -------------------------------------------------------------------------------------------- */
 
@@ -307,7 +327,7 @@ const struct service orders_service = {
                      .slugs = (const char *const[]){ "no_such_order", NULL }),
                 GET( "/v1/invoices", invoices_list, .who = STAFF, .scope = "orders:read", .page = &invoices_paging, .doc = "All invoices of a year, by number.")),
         CALLS(&order_abandon_op, &order_find_op, &order_confirm_op),
-        EMITS(&order_confirmed, &order_rejected),
+        EMITS(&order_confirmed, &order_rejected, &order_cancelled, &order_returned),
         SLUGS({ "no_such_order",          404, "There is no such order, or it is not yours." },
               { "order_expired",          409, "The order's hold ran out before it was confirmed; this key can never be confirmed. Order anew with a new key." },
               { "idempotency_key_reused", 422, "The Idempotency-Key was used with another request." },
