@@ -42,6 +42,19 @@ MESSAGE(account, "an account to be there",
         F(account, 2, password, .secret = true),
         F(account, 3, name),
         F(account, 4, role, .names = role_names));
+MESSAGE(address_ref, "an address of somebody",
+        F(address_ref, 1, user),
+        F(address_ref, 2, id, .optional = true));
+MESSAGE(address, "where something is to be sent",
+        F(address, 1, id, .optional = true),
+        F(address, 2, name, .min = 1, .max = 100, .example = "\"Ada Lovelace\"", .doc = "Who receives it."),
+        F(address, 3, line1, .min = 1, .max = 200, .example = "\"12 St James's Square\""),
+        F(address, 4, line2, .optional = true, .max = 200),
+        F(address, 5, postal_code, .optional = true, .max = 20, .example = "\"SW1Y 4JH\""),
+        F(address, 6, city, .min = 1, .max = 100, .example = "\"London\""),
+        F(address, 7, region, .optional = true, .max = 100),
+        F(address, 8, country, .format = &format_country, .example = "\"GB\"", .doc = "ISO 3166-1, two letters."),
+        F(address, 9, phone, .optional = true, .max = 40, .example = "\"+44 20 7946 0000\""));
 MESSAGE(user_new, "a new customer",
         F(user_new, 1, email, .max = 254, .format = &format_email, .example = "\"ada@example.org\""),
         F(user_new, 2, password, .min = 8, .max = 128, .secret = true, .example = "\"correct horse battery\""),
@@ -78,11 +91,14 @@ MESSAGE(key_made, "a new signing key", F(key_made, 1, kid));
 const struct event user_registered = { "user.registered", &user_type, "id", "Somebody made an account." };
 
 /* What each role may do; a route names the scope it needs. */
+#define BUYS  "orders:read orders:write payments:read"
+#define SELLS BUYS " catalog:write products:write inventory:read"
+#define SERVES SELLS " inventory:write payments:write orders:manage orders:import users:read users:write"
 static const char *const role_scopes[] = {
-        "orders:read orders:write payments:read",
-        "orders:read orders:write payments:read catalog:write inventory:read",
-        "orders:read orders:write payments:read catalog:write inventory:read inventory:write",
-        "orders:read orders:write payments:read catalog:write inventory:read inventory:write users:write keys:write debug:read",
+        BUYS,
+        SELLS,
+        SERVES,
+        SERVES " keys:write debug:read",
 };
 
 struct state { struct keyring keys; struct throttle names, addresses; };
@@ -142,6 +158,12 @@ static int identity_user(struct ctx *c, const struct user_ref *in, struct user *
 {
         int r = user_by_id(db(c), in, out);
         return r == -NOT_FOUND ? fail(c, NOT_FOUND, "no_such_user", "there is no such user") : r;
+}
+
+static int identity_address(struct ctx *c, const struct address_ref *in, struct address *out)
+{
+        int r = address_by_ref(db(c), in, out);
+        return r == -NOT_FOUND ? fail(c, NOT_FOUND, "no_such_address", "there is no such address") : r;
 }
 
 static int me_get(struct ctx *c, const struct nothing *in, struct user *out)
@@ -337,6 +359,7 @@ OP( key_rotate,      nothing,     key_made );
 OP( identity_keys,   nothing,     jwks     );
 OP( identity_user,   user_ref,    user     );
 OP( identity_ensure, account,     user     );
+OP( identity_address, address_ref, address );
 
 #define REFUSES(...) .slugs = (const char *const[]){ __VA_ARGS__, NULL }
 
@@ -357,14 +380,15 @@ const struct service identity_service = {
                 POST("/v1/keys", key_rotate, .who = ADMIN, .scope = "keys:write", .status = 201, .location = "/oauth2/jwks",
                      .doc = "A new signing key: it signs from 75 s on, when everybody knows it; the old one verifies for an hour more."),
                 { .method = GET, .path = "/oauth2/jwks", .raw = jwks_page, .who = ANYONE, .cache_control = "public, max-age=60", .doc = "The public keys (RFC 7517)." }),
-        CALLS(&identity_keys_op, &identity_user_op, &identity_ensure_op),
+        CALLS(&identity_keys_op, &identity_user_op, &identity_ensure_op, &identity_address_op),
         JOBS(EVERY(MINUTES(15), "tidy-sessions", sessions_tidy)),
         EMITS(&user_registered),
         SLUGS({ "email_taken",           409, "There is an account with this e-mail address." },
               { "wrong_credentials",     401, "The e-mail address or the password is wrong; which of them is not said." },
               { "too_many_attempts",     429, "Too many failed log-ins for this name or from this address." },
               { "invalid_refresh_token", 401, "The refresh token is spent, expired, revoked or not ours." },
-              { "no_such_user",          404, "There is no such user." }),
+              { "no_such_user",          404, "There is no such user." },
+              { "no_such_address",       404, "There is no such address, or it is somebody else's." }),
         .migrations  = identity_migrations,
         .queries     = identity_queries,
         .state_bytes = sizeof(struct state),

@@ -11,11 +11,15 @@ struct user_ref { uid id; };
 struct user     { uid id; str email, name; int32_t role; when created_at; };   /* role: a word of role_names */
 struct account  { str email, password, name; int32_t role; };                  /* for the accounts of a fresh marketplace */
 
-extern const struct type user_ref_type, user_type, account_type;
+struct address_ref { uid user, id; };                                          /* id zero: the user's default */
+struct address  { uid id; str name, line1, line2, postal_code, city, region, country, phone; };       /* country: ISO 3166-1, two letters */
+
+extern const struct type user_ref_type, user_type, account_type, address_ref_type, address_type;
 extern const struct event user_registered;
 extern const struct service identity_service;
 
 CONTRACT(identity_keys,   nothing,  jwks)               /* the public keys, newest first                             */
 CONTRACT(identity_user,   user_ref, user)               /* no_such_user                                              */
 CONTRACT(identity_ensure, account,  user)               /* makes the account unless the e-mail is known; SERVICE only */
+CONTRACT(identity_address, address_ref, address)        /* no_such_address; whoever asks says whose it must be       */
 #endif

@@ -48,3 +48,8 @@ update signing_key set retired_at = :now where retired_at is null;
 
 -- key_insert: key_row
 insert into signing_key (kid, created_at, public_jwk, sealed_jwk) values (:kid, :created_at, :public_jwk, :sealed_jwk);
+
+-- address_by_ref: address_ref -> address
+-- By its id, or the default; always of that user.
+select id, name, line1, line2, postal_code, city, region, country, phone from address
+ where user_id = :user and case when :id is null then is_default else id = :id end;

@@ -337,4 +337,26 @@ static int refusals(struct ctx *c, void *arg)
 
 TEST(bad_accounts_are_refused_by_field_and_sql_in_a_name_is_a_name) { CHECK_OK(run_main(refusals, NULL)); }
 
+static int addresses_by_ref(struct ctx *c, void *arg)
+{
+        (void)arg;
+        WORLD(w, c, &identity_service);
+        struct user u;
+        struct address a;
+
+        CHECK_OK(identity_ensure_call(as(w, "service"), &(struct account){ STR("ada@example.org"), STR("correct horse"), STR("Ada"), 0 }, &u));
+        CHECK_FAILS(w, NOT_FOUND, "no_such_address", identity_address_call(as(w, "service"), &(struct address_ref){ .user = u.id }, &a));
+        CHECK_OK(execute(w, "identity", "insert into address (id, user_id, name, line1, city, country, is_default, created_at, updated_at) "
+                 "select gen_random_uuid(), id, 'Ada', v.line1, 'London', 'GB', v.line1 = 'home', now(), now() from users, (values ('home'), ('work')) v (line1)"));
+        CHECK_OK(identity_address_call(as(w, "service"), &(struct address_ref){ .user = u.id }, &a));
+        CHECK_STR(a.line1, "home");
+        CHECK_STR(a.country, "GB");
+        CHECK(!a.phone.p);
+        CHECK_OK(identity_address_call(as(w, "service"), &(struct address_ref){ .user = u.id, .id = a.id }, &a));
+        CHECK_FAILS(w, NOT_FOUND, "no_such_address", identity_address_call(as(w, "service"), &(struct address_ref){ .user = who_id("bob"), .id = a.id }, &a));
+        return 0;
+}
+
+TEST(an_address_is_found_by_its_owner_and_id_or_as_the_default) { CHECK_OK(run_main(addresses_by_ref, NULL)); }
+
 TEST_MAIN
