@@ -4,9 +4,8 @@
  * watchdog.c - a thread that tells who holds a loop.
  *
  * It looks at each loop's count of switches twice a limit: a count that stood still for the limit while a fiber was running is
- * a hold, told once. Time in which the thread was given no core by a busy machine is nobody's hold and is left out. The CPU time
- * since then says whether the fiber computed (near held) or slept in a system call (near zero). It looks at the real clock,
- * whatever a test has put in place of it. */
+ * a hold, told once, if the fiber computed that long or sleeps in a system call. A thread that is ready and has had less CPU time
+ * was given no core by a busy machine, which is nobody's hold. It looks at the real clock, whatever a test has put in place of it. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <time.h>
@@ -23,7 +22,7 @@ static struct {
         bool             runs, stop;
 } dog = { .limit_ms = -1, .lock = PTHREAD_MUTEX_INITIALIZER };
 
-struct sample { uint64_t switches; int64_t since_us, queued_us, cpu_us, cpu_last_us; bool told; int schedstat, stat; };
+struct sample { uint64_t switches; int64_t since_us, cpu_us; bool told; int stat; };
 
 static int limit_now(void)
 {
@@ -52,34 +51,18 @@ static int64_t cpu_us(const struct loop *l)
         return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-/* The text of /proc/self/task/<tid>/<name> (proc(5)); *fd keeps it open: 0 not yet, -1 the kernel has none. */
-static bool proc_read(const struct loop *l, const char *name, int *fd, char *to, size_t max)
-{
-        int tid = OWN_GET(l->tid);
-        if (*fd == 0 && tid != 0) {
-                snprintf(to, max, "/proc/self/task/%d/%s", tid, name);
-                *fd = open(to, O_RDONLY | O_CLOEXEC);
-        }
-        ssize_t n = *fd > 0 ? pread(*fd, to, max - 1, 0) : -1;
-        if (n <= 0) return false;
-        to[n] = 0;
-        return true;
-}
-
-/* Time the thread was ready and given no core: the second number of its schedstat, counted when it gets one. */
-static int64_t queued_us(const struct loop *l, struct sample *s)
-{
-        char text[64];
-        unsigned long long ran_ns, queued_ns;
-        if (!proc_read(l, "schedstat", &s->schedstat, text, sizeof text)) return 0;
-        return sscanf(text, "%llu %llu", &ran_ns, &queued_ns) == 2 ? (int64_t)(queued_ns / 1000) : 0;
-}
-
-/* Is it waiting for a core right now? Ready ("R" after the name in brackets), yet its CPU time stands still. */
-static bool is_queued(const struct loop *l, struct sample *s, int64_t cpu_now_us)
+/* Does the thread run or wait for a core? "R" after the name in brackets in /proc/self/task/<tid>/stat (proc(5)), which s keeps open. */
+static bool is_ready(const struct loop *l, struct sample *s)
 {
         char text[512];
-        if (cpu_now_us != s->cpu_last_us || !proc_read(l, "stat", &s->stat, text, sizeof text)) return false;
+        int tid = OWN_GET(l->tid);
+        if (s->stat == 0 && tid != 0) {
+                snprintf(text, sizeof text, "/proc/self/task/%d/stat", tid);
+                s->stat = open(text, O_RDONLY | O_CLOEXEC);
+        }
+        ssize_t n = s->stat > 0 ? pread(s->stat, text, sizeof text - 1, 0) : -1;
+        if (n <= 0) return false;
+        text[n] = 0;
         const char *state = strrchr(text, ')');
         return state && state[1] == ' ' && state[2] == 'R';
 }
@@ -94,18 +77,16 @@ static void look(struct loop *l, struct sample *s, int limit_ms)
                 s->told = false;
                 if (!name) return;
                 s->since_us = now_us;
-                s->queued_us = queued_us(l, s);
-                s->cpu_us = s->cpu_last_us = cpu_us(l);
+                s->cpu_us = cpu_us(l);
                 return;
         }
-        if (s->told) return;
-        int64_t cpu_now_us = cpu_us(l), held_us = now_us - s->since_us - (queued_us(l, s) - s->queued_us);
-        bool waits_for_core = held_us >= limit_ms * 1000 && is_queued(l, s, cpu_now_us);
-        s->cpu_last_us = cpu_now_us;
-        if (held_us < limit_ms * 1000 || waits_for_core) return;
+        int64_t held_us = now_us - s->since_us;
+        if (s->told || held_us < limit_ms * 1000) return;
+        int64_t used_us = cpu_us(l) - s->cpu_us;
+        if (used_us < limit_ms * 1000 && is_ready(l, s)) return;
         s->told = true;
         atomic_fetch_add(&dog.reports, 1);
-        log_say(WARN, "loop_held", L_Z("fiber", name), L_INT("loop", l->index), L_MS("held_ms", held_us), L_MS("cpu_ms", cpu_now_us - s->cpu_us));
+        log_say(WARN, "loop_held", L_Z("fiber", name), L_INT("loop", l->index), L_MS("held_ms", held_us), L_MS("cpu_ms", used_us));
 }
 
 /* Waits half the limit, or for a change of it when it is 0. */
@@ -136,10 +117,8 @@ static void *watch(void *arg)
                 for (int i = 0; limit_ms > 0 && !dog.stop && i < loop_count(); i++) look(loop_at(i), &samples[i], limit_ms);
         }
         pthread_mutex_unlock(&dog.lock);
-        for (int i = 0; i < WORKERS_MAX; i++) {
-                if (samples[i].schedstat > 0) close(samples[i].schedstat);
+        for (int i = 0; i < WORKERS_MAX; i++)
                 if (samples[i].stat > 0) close(samples[i].stat);
-        }
         return NULL;
 }
 

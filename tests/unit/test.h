@@ -38,7 +38,9 @@ extern const struct CMUnitTest __start_tests[], __stop_tests[];
 #define TEST_MAIN \
         int main(int argc, char **argv) \
         { \
-                if (argc > 1) cmocka_set_test_filter(argv[1]); \
+                char pattern[256]; \
+                snprintf(pattern, sizeof pattern, "*%s*", argc > 1 ? argv[1] : ""); \
+                cmocka_set_test_filter(pattern); \
                 return _cmocka_run_group_tests(argv[0], __start_tests, (size_t)(__stop_tests - __start_tests), NULL, NULL); \
         }
 #endif

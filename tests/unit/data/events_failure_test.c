@@ -53,7 +53,7 @@ IN_WORLD(a_restart_in_the_middle_loses_and_repeats_nothing)
                 CHECK_EQ(effects(), (round + 1) * 16);
         }
         start(c, &s);
-        CHECK_OK(settle(c, 10000));
+        CHECK_OK(settle(c, 60000));
         CHECK_EQ(effects(), 310);
         CHECK_EQ(distinct_effects(), 310);
         CHECK_EQ(out_of_order(), 0);
@@ -75,7 +75,7 @@ IN_WORLD(a_transaction_that_commits_late_is_not_skipped)
                 CHECK_OK(emit(slow, &noted, &(struct note){ key_of(1), 1, { 0 } }));
                 CHECK_OK(tx_commit(slow));
         }
-        CHECK_OK(settle(c, 10000));
+        CHECK_OK(settle(c, 60000));
         CHECK_EQ(effects(), 11);
         CHECK_EQ(out_of_order(), 0);                            /* the late one has the lower place */
 }
@@ -177,7 +177,7 @@ IN_WORLD(a_line_that_cannot_be_read_is_parked_at_once)
                  "'{\"topic\":\"note.made\",\"key\":\"k\",\"at\":\"2026-01-02T03:04:05Z\",\"data\":{\"id\":7}}\n')"));
         CHECK_OK(make_notes(&w.a, &noted, 1, 3, 3));
         start(c, &s);
-        CHECK_OK(settle(c, 10000));
+        CHECK_OK(settle(c, 60000));
         CHECK_EQ(effects(), 3);
         CHECK_OK(parked_list(&w.b, &parked));
         CHECK_EQ(parked.n, 1);

@@ -15,7 +15,7 @@ IN_WORLD(events_are_applied_once_and_in_order)
         start(c, &s);
         CHECK_OK(make_notes(&w.a, &noted, 11, 200, 5));
         CHECK_OK(make_notes(&w.a, &noted, 211, 1, 5));
-        CHECK_OK(settle(c, 10000));
+        CHECK_OK(settle(c, 60000));
         CHECK_EQ(effects(), 211);
         CHECK_EQ(distinct_effects(), 211);
         CHECK_EQ(out_of_order(), 0);
@@ -35,7 +35,7 @@ IN_WORLD(a_rolled_back_change_emits_nothing)
                 CHECK_OK(emit(tx, &noted, &(struct note){ key_of(1), 1, { 0 } }));
         }
         CHECK_OK(make_notes(&w.a, &noted, 2, 1, 1));
-        CHECK_OK(settle(c, 10000));
+        CHECK_OK(settle(c, 60000));
         CHECK_EQ(effects(), 1);
         CHECK_EQ(db_count(db(&w.a), "select count(*) from souk_outbox"), 1);
 }
@@ -56,7 +56,7 @@ IN_WORLD(a_transaction_of_many_events_is_one_row_unless_it_is_large)
         }
         CHECK_EQ(db_count(db(&w.a), "select count(*) from souk_outbox"), 4);
         start(c, &s);
-        CHECK_OK(settle(c, 10000));
+        CHECK_OK(settle(c, 60000));
         CHECK_EQ(effects(), 1100);
         CHECK_EQ(distinct_effects(), 1100);
         CHECK_EQ(out_of_order(), 0);
@@ -73,7 +73,7 @@ IN_WORLD(a_batch_is_of_one_topic_and_uninteresting_ones_are_passed_over)
         for (int i = 0; i < 30; i++)                            /* made, struck (nobody hears it), made, followed ... */
                 CHECK_OK(make_notes(&w.a, i % 2 ? &struck : i % 4 ? &noted : &followed, i * 10, 10, 3));
         start(c, &s);
-        CHECK_OK(settle(c, 10000));
+        CHECK_OK(settle(c, 60000));
         CHECK_EQ(effects(), 150);
         CHECK_EQ(out_of_order(), 0);
         CHECK_EQ(fn.largest, 10);
@@ -93,7 +93,7 @@ IN_WORLD(settle_waits_for_what_events_bring_about_too)
         w.bus = bus_of(&s);
         CHECK_OK(bus_start(c, w.bus));
         CHECK_OK(make_notes(&w.a, &noted, 1, 20, 5));
-        CHECK_OK(settle(c, 10000));
+        CHECK_OK(settle(c, 60000));
         CHECK_EQ(db_count(db(&w.b), "select count(*) from souk_outbox") > 0, 1);
         bus_stop(c, w.bus);
         bus_close(&w.bus);
@@ -102,7 +102,7 @@ IN_WORLD(settle_waits_for_what_events_bring_about_too)
         w.bus = bus_of(&s);
         bus_subscribe(w.bus, &s2);
         CHECK_OK(bus_start(c, w.bus));
-        CHECK_OK(settle(c, 10000));
+        CHECK_OK(settle(c, 60000));
         CHECK_EQ(effects(), 40);                                /* ... until now: each note once by each consumer */
 }
 
@@ -113,12 +113,12 @@ IN_WORLD(a_consumer_without_a_transaction_still_moves_on)
         fn.no_transaction = true;
         CHECK_OK(make_notes(&w.a, &noted, 1, 100, 5));
         start(c, &s);
-        CHECK_OK(settle(c, 10000));
+        CHECK_OK(settle(c, 60000));
         CHECK_EQ(fn.n_seen, 100);
         bus_stop(c, w.bus);
         bus_close(&w.bus);
         start(c, &s);
-        CHECK_OK(settle(c, 10000));
+        CHECK_OK(settle(c, 60000));
         CHECK_EQ(fn.n_seen, 100);
 }
 
@@ -126,16 +126,21 @@ IN_WORLD(a_commit_wakes_the_relay_long_before_it_would_poll)
 {
         struct subscription s = subscription();
 
+        bool at_once = false;
+
         start(c, &s);
-        CHECK_OK(settle(c, 10000));
-        fn.gate_shut = true;                                    /* no settle() here: it would wake the relay itself */
-        CHECK_OK(make_notes(&w.a, &noted, 1, 1, 1));
-        int64_t from = clock_us();
-        CHECK_OK(event_flag_wait(c, &fn.at_gate));
-        CHECK(clock_us() - from < 450000);
-        fn.gate_shut = false;
-        event_flag_signal(&fn.gate);
-        CHECK_OK(settle(c, 10000));
+        for (int i = 1; !at_once && i <= 20; i++) {             /* a machine may be busy; a relay that only polls is late every time */
+                CHECK_OK(settle(c, 60000));
+                int64_t from = clock_us();
+                fn.gate_shut = true;                            /* no settle() here: it would wake the relay itself */
+                CHECK_OK(make_notes(&w.a, &noted, i, 1, 1));
+                CHECK_OK(event_flag_wait(c, &fn.at_gate));
+                at_once = clock_us() - from < 450000;
+                fn.gate_shut = false;
+                event_flag_signal(&fn.gate);
+        }
+        CHECK(at_once);
+        CHECK_OK(settle(c, 60000));
 }
 
 /* ---- several at once ------------------------------------------------------------------------------------------------ */
@@ -286,7 +291,7 @@ IN_WORLD(rows_that_all_have_passed_are_trimmed_and_counted)
         for (int i = 0; i < 5; i++)
                 CHECK_OK(make_notes(&w.a, i % 2 ? &struck : &noted, i * 10, 10, 5));
         start(c, &s);
-        CHECK_OK(settle(c, 10000));
+        CHECK_OK(settle(c, 60000));
         CHECK_EQ(outbox_trim(c, w.bus, "events_a", 3600000), 0);
         CHECK_EQ(outbox_trim(c, w.bus, "events_a", -3600000), 5);
         CHECK_EQ(db_count(db(&w.a), "select count(*) from souk_outbox"), 0);
@@ -296,7 +301,7 @@ IN_WORLD(rows_that_all_have_passed_are_trimmed_and_counted)
         CHECK_EQ(sums.events, 30);
         CHECK_EQ(sums.relayed, 50);
         CHECK_OK(make_notes(&w.a, &noted, 100, 1, 5));
-        CHECK_OK(settle(c, 10000));
+        CHECK_OK(settle(c, 60000));
         CHECK_EQ(effects(), 31);
 }
 
@@ -307,7 +312,7 @@ IN_WORLD(who_does_not_lead_trims_what_the_positions_have_passed)
         CHECK_OK(make_notes(&w.a, &noted, 1, 10, 5));
         CHECK_OK(make_notes(&w.a, &noted, 11, 10, 5));
         start(c, &s);
-        CHECK_OK(settle(c, 10000));
+        CHECK_OK(settle(c, 60000));
         struct bus *second = bus_of(&s);
         CHECK_OK(bus_start(c, second));
         CHECK(db_exec(db(&w.b), "create table kept as select * from souk_position; update souk_position set tx = 0, id = 0, index = -1") >= 0);

@@ -62,15 +62,15 @@ SERVER_TEST_WITH(a_slow_head_gets_408_counted_from_its_first_byte, o.head_timeou
 {
         struct sock *s AUTO(sock_close) = dial(c, shop);
         int64_t start_us = clock_us();
-        for (int i = 0; i < 500 && server_stats(shop->s).refused == 0; i++) {
+        for (int i = 0; i < 6000 && server_stats(shop->s).refused == 0; i++) {
                 say(c, s, "G");
                 CHECK_OK(fiber_sleep(c, 10));
         }
         HAS(hear(c, s, NULL), "408 Request Timeout");
-        CHECK(clock_us() - start_us < 3000000);
+        CHECK(clock_us() - start_us < 50000000);
 }
 
-SERVER_TEST_WITH(an_idle_connection_is_closed_without_a_word, o.idle_timeout_ms = 30)
+SERVER_TEST_WITH(an_idle_connection_is_closed_without_a_word, o.idle_timeout_ms = 500)
 {
         struct sock *s AUTO(sock_close) = dial(c, shop);
         assert_string_equal(hear(c, s, NULL), "");

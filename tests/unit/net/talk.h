@@ -79,8 +79,8 @@ static struct server_options quick(void)
 {
         struct server_options o = server_defaults;
         o.port = 0;
-        o.head_timeout_ms = o.body_timeout_ms = o.write_timeout_ms = 5000;
-        o.idle_timeout_ms = 20000;
+        o.head_timeout_ms = o.body_timeout_ms = o.write_timeout_ms = 60000;
+        o.idle_timeout_ms = 60000;
         o.arena_max = 200000;
         return o;
 }
@@ -92,7 +92,7 @@ static int run_plan(struct ctx *c, void *arg)
 {
         struct plan *p = arg;
         struct shop shop = { 0 };
-        ctx_limit(c, 20000);
+        ctx_limit(c, 120000);
         CHECK_OK(server_open(c, &p->o, handle, &shop, &shop.s));
         shop.port = server_port(shop.s);
         p->fn(c, &shop);

@@ -4,9 +4,14 @@
  * watchdog_test.c - fibers that misbehave are told by name: one that holds its loop, one that runs out of stack. */
 #include "test.h"
 #include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "clock.h"
 #include "context.h"
@@ -16,7 +21,7 @@
 #include "sanitizer.h"
 
 /* Runs fn in a child process and returns what it wrote to standard error. */
-static char *errors_of(int (*fn)(struct ctx *c, void *arg), int *ret_status)
+static char *errors_of(int (*fn)(struct ctx *c, void *arg), void *arg, int *ret_status)
 {
         static char text[16384];
         int pipe_ends[2];
@@ -28,7 +33,7 @@ static char *errors_of(int (*fn)(struct ctx *c, void *arg), int *ret_status)
                 close(pipe_ends[0]);
                 for (int i = 1; i < 32; i++) signal(i, SIG_DFL);        /* cmocka's handlers are not ours */
                 log_setup(INFO, LOG_JSON, false, STDERR_FILENO);
-                _exit(run_main(fn, NULL) == 0 ? 0 : 1);
+                _exit(run_main(fn, arg) == 0 ? 0 : 1);
         }
         close(pipe_ends[1]);
         size_t n = 0;
@@ -65,26 +70,42 @@ static int start_overflow(struct ctx *c, void *arg)
 TEST(running_out_of_stack_names_the_fiber)
 {
         int status;
-        const char *text = errors_of(start_overflow, &status);
+        const char *text = errors_of(start_overflow, NULL, &status);
         CHECK(!WIFEXITED(status) || WEXITSTATUS(status) != 0);
         if (!strstr(text, "fiber \"greedy recursion\" ran past the end of its stack")) cm_fail_msg("standard error was: %s", text);
 }
 
+static int64_t computed_us(void)
+{
+        struct timespec t;
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+        return t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* Computes. Other threads get their turn in between: valgrind runs one at a time and takes the turn from nobody. */
+static void compute(int ms)
+{
+        for (int64_t until = computed_us() + ms * 1000; computed_us() < until;) sched_yield();
+}
+
+/* Holds the loop until that is told, and some time more. Whether it is told is for alarm() to say: no machine is too slow. */
 static void hold(void *arg)
 {
-        (void)arg;
         fiber_rename("greedy loop");
-        uint64_t before = watchdog_reports();
-        for (int64_t since = clock_us(); watchdog_reports() == before && clock_us() - since < 5000000;) continue;
-        for (int64_t since = clock_us(); clock_us() - since < 50000;) continue;
+        for (uint64_t before = watchdog_reports(); watchdog_reports() == before;) {
+                if (arg) (void)poll(NULL, 0, 1);
+                else compute(1);
+        }
+        if (!arg) compute(100);
+        else (void)poll(NULL, 0, 100);
 }
 
 static int hold_twice(struct ctx *c, void *arg)
 {
-        (void)arg;
+        alarm(120);
         watchdog_limit(20);
         for (int i = 0; i < 2; i++) {
-                TRY(fiber_start("hold", hold, NULL));
+                TRY(fiber_start("hold", hold, arg));
                 fiber_yield();
                 TRY(fiber_sleep(c, 1));
         }
@@ -98,13 +119,53 @@ static size_t count(const char *text, const char *what)
         return n;
 }
 
-TEST(a_fiber_that_holds_its_loop_is_reported_once_a_hold)
+static void told_twice(void *arg)
 {
         int status;
-        const char *text = errors_of(hold_twice, &status);
-        CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        const char *text = errors_of(hold_twice, arg, &status);
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) cm_fail_msg("status %d: %s", status, text);
         CHECK_EQ(count(text, "\"greedy loop\""), 2);
         CHECK(count(text, "loop_held") >= 2);
+}
+
+TEST(a_fiber_that_holds_its_loop_is_reported_once_a_hold)       { told_twice(NULL); }
+TEST(a_fiber_that_sleeps_in_a_system_call_holds_its_loop_too)   { told_twice("sleeps"); }
+
+/* ---- a machine that has no core for it -------------------------------------------------------------------------------- */
+static atomic_bool enough;
+
+static void *burn(void *arg)
+{
+        while (!enough) continue;
+        return arg;
+}
+
+/* The loop's thread shares one core with another that computes and goes before it: much time passes, little is computed. */
+static int descheduled(struct ctx *c, void *arg)
+{
+        cpu_set_t one;
+        pthread_t other;
+        CPU_ZERO(&one);
+        CPU_SET(sched_getcpu(), &one);
+        (void)arg;
+        watchdog_limit(20);
+        if (pthread_create(&other, NULL, burn, NULL) != 0) return -UNKNOWN;
+        bool shared = pthread_setaffinity_np(other, sizeof one, &one) == 0 && pthread_setaffinity_np(pthread_self(), sizeof one, &one) == 0
+                   && pthread_setschedparam(pthread_self(), SCHED_IDLE, &(struct sched_param){ 0 }) == 0;
+        for (int64_t from_us = clock_us(), used_us = computed_us(); shared && clock_us() - from_us < 300000 && computed_us() - used_us < 10000;) continue;
+        enough = true;
+        pthread_join(other, NULL);
+        if (watchdog_reports()) return -ABORTED;
+        return fiber_sleep(c, 1);
+}
+
+TEST(a_fiber_that_gets_no_core_holds_nothing)
+{
+        if (san_on_valgrind()) skip();          /* its threads wait for each other, not for a core */
+        int status;
+        const char *text = errors_of(descheduled, NULL, &status);
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) cm_fail_msg("status %d: %s", status, text);
+        CHECK_EQ(count(text, "loop_held"), 0);
 }
 
 static int quiet(struct ctx *c, void *arg)
@@ -119,7 +180,7 @@ static int quiet(struct ctx *c, void *arg)
 TEST(the_watchdog_can_be_told_to_look_away)
 {
         int status;
-        const char *text = errors_of(quiet, &status);
+        const char *text = errors_of(quiet, NULL, &status);
         CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
         CHECK_EQ(count(text, "loop_held"), 0);
 }
@@ -166,7 +227,7 @@ TEST(a_fiber_without_memory_for_its_stack_is_refused_and_the_others_go_on)
 {
         if (SAN_ADDRESS || SAN_THREAD || san_on_valgrind()) skip();     /* they map memory as they please */
         int status;
-        const char *text = errors_of(start_too_many, &status);
+        const char *text = errors_of(start_too_many, NULL, &status);
         if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) cm_fail_msg("status %d: %s", status, text);
 }
 
