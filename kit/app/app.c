@@ -322,6 +322,7 @@ int app_run(const struct app_options *o)
         raise_limits();
         memcpy(a.secret, o->secret, sizeof a.secret);
         page_key(a.secret);
+        condition_key(&a);
         int r = prepare(&c, &a);
         if (r < 0) fprintf(stderr, "souk: cannot start: " STR_FMT "\n", STR_ARG(c.fault.message));
         if (r == 0) {

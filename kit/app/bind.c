@@ -51,7 +51,10 @@ static int number(struct ctx *c, struct app *a, int service, const struct op *op
 static int number_ways_in(struct ctx *c, struct app *a, int i)
 {
         const struct service *s = a->services[i];
-        for (const struct route *r = s->routes; r && r->path; r++) TRY(number(c, a, i, r->op));
+        for (const struct route *r = s->routes; r && r->path; r++) {
+                TRY(number(c, a, i, r->op));
+                TRY(number(c, a, i, r->patches));
+        }
         for (const struct consumer_row *r = s->consumers; r && r->event; r++) TRY(number(c, a, i, r->op));
         for (const struct job *j = s->jobs; j && j->name; j++) TRY(number(c, a, i, j->op));
         return 0;
@@ -73,7 +76,10 @@ static void forget(const struct op *op)
 static void forget_all(const struct service *s)
 {
         for (const struct op *const *op = s->calls; op && *op; op++) forget(*op);
-        for (const struct route *r = s->routes; r && r->path; r++) forget(r->op);
+        for (const struct route *r = s->routes; r && r->path; r++) {
+                forget(r->op);
+                forget(r->patches);
+        }
         for (const struct consumer_row *r = s->consumers; r && r->event; r++) forget(r->op);
         for (const struct job *j = s->jobs; j && j->name; j++) forget(j->op);
 }

@@ -13,12 +13,14 @@
 #include "json.h"
 #include "text.h"
 
+enum { PATCH_TRIES = 4 };
+
 /* ---- the message in ------------------------------------------------------------------------------------------------- */
 
-static bool is_json(str content_type)
+static bool is_media(str content_type, str wanted)
 {
         str rest = content_type, media = str_trim(str_split(&rest, ';'), " \t");
-        return str_eq_nocase(media, STR("application/json"));
+        return str_eq_nocase(media, wanted);
 }
 
 static int too_large(struct request *q, size_t max)
@@ -46,7 +48,10 @@ static int check_body_head(struct request *q, size_t max)
         if (q->x->head.length == 0 && q->endpoint->takes_body && !header_get(h, "content-length").p)
                 return header_refused(q->c, 411, "length_required", "Content-Length", "is required: this request needs a body");
         if (q->x->head.length == 0) return 0;
-        if (!is_json(type)) return header_refused(q->c, 415, "unsupported_media_type", "Content-Type", "must be application/json");
+        bool patches = q->endpoint->route->patches != NULL;
+        if (!is_media(type, STR("application/json")) && !(patches && is_media(type, STR("application/merge-patch+json"))))
+                return header_refused(q->c, 415, "unsupported_media_type", "Content-Type",
+                                      patches ? "must be application/merge-patch+json or application/json" : "must be application/json");
         if (coding.p && !str_eq_nocase(coding, STR("identity")))
                 return header_refused(q->c, 415, "unsupported_encoding", "Content-Encoding", "must be absent: bodies are read as they are");
         return 0;
@@ -103,21 +108,61 @@ static int read_body(struct request *q, void *in)
         return json_read(q->c, &e->body, body, in, JSON_STRICT);
 }
 
+/* A query where nothing is asked by one. */
+static int no_query(struct request *q)
+{
+        str query = q->x->head.query;
+        return query.p && query.n ? form_read(q->c, &nothing_type, query, &(struct nothing){ 0 }, NULL) : 0;
+}
+
+/* What stands, as the route's `patches` brings it, with the merge patch (RFC 7396) laid over it. Without If-Match the version that was
+ * brought is what the change depends on, if the operation said it: nothing is lost in between. Waits. */
+static int decode_patch(struct request *q, void *in)
+{
+        const struct endpoint *e = q->endpoint;
+        const struct op *bring = e->route->patches;
+        struct unit *u = unit_of(q->w, bring);
+        void *asked = arena_alloc(q->c->arena, bring->in->size);
+        str patch;
+        if (!asked) return fail(q->c, RESOURCE_EXHAUSTED, "out_of_memory", "no room for the request");
+        if (!u) return fail(q->c, UNAVAILABLE, "not_here", "%s does not run here", bring->name);
+        TRY(request_body(q, &patch));
+        TRY(read_path(q, asked));
+        TRY(no_query(q));
+        TRY(flaws_fail(q->c));
+        TRY(op_run(q->c, u, bring, asked, in));
+        fault_clear(q->c);
+        int64_t *version = e->if_match ? (int64_t *)((char *)in + e->if_match->offset) : NULL;
+        if (version && q->if_match && *version && *version != q->if_match) return stale(q->c);
+        if (version && q->if_match) *version = q->if_match;
+        TRY(read_path(q, in));          /* the path has the last word on what it names */
+        return json_read(q->c, &e->body, patch.n ? patch : STR("null"), in, JSON_PATCH);
+}
+
+static void say_if_match(struct request *q, void *in)
+{
+        const struct field *f = q->endpoint->if_match;
+        if (f) memcpy((char *)in + f->offset, &q->if_match, sizeof q->if_match);
+}
+
 /* Everything the operation is told: all flaws at once. The body comes first because reading it zeroes the message. */
 static int decode(struct request *q, void *in)
 {
         const struct endpoint *e = q->endpoint;
         str query = q->x->head.query;
+        if (e->route->patches) return decode_patch(q, in);
         if (e->reads_body) {
                 int r = read_body(q, in);
                 if (r < 0 && (q->c->fault.http || !q->c->fault.n_flaws)) return r;
                 TRY(read_path(q, in));
-                if (query.p && query.n) TRY(form_read(q->c, &nothing_type, query, &(struct nothing){ 0 }, NULL));
+                TRY(no_query(q));
+                say_if_match(q, in);
                 return flaws_fail(q->c);
         }
         TRY(read_path(q, in));
         if (query.p && query.n) TRY(form_read(q->c, e->route->op->in, query, in, e->var_names));
         check_msg(q->c, &e->body, in, (str){ NULL, 0 });
+        say_if_match(q, in);
         return flaws_fail(q->c);
 }
 
@@ -180,6 +225,22 @@ static bool takes_answer(struct request *q)
         return !accept.p || accept_quality(accept, STR("application/json")) > 0;
 }
 
+/* A patch without If-Match is of whatever stands: when that changed while it was laid over it, it is laid over what stands now. */
+static int change(struct request *q, struct unit *u, void *in, void *out)
+{
+        const struct route *r = q->endpoint->route;
+        for (int tries = 1;; tries++) {
+                TRY(decode(q, in));
+                int code = op_run(q->c, u, r->op, in, out);
+                bool overtaken = code == -ABORTED && r->patches && !q->if_match && q->c->fault.http == 412;
+                if (!overtaken) return code;
+                if (tries == PATCH_TRIES) return fail(q->c, ABORTED, "conflict", "others change it all the time: try again");
+                fault_clear(q->c);
+                memset(in, 0, r->op->in->size);
+                memset(out, 0, r->op->out->size);
+        }
+}
+
 static int run_operation(struct request *q)
 {
         struct ctx *c = q->c;
@@ -189,9 +250,8 @@ static int run_operation(struct request *q)
         if (op->out != &nothing_type && !takes_answer(q)) return header_refused(c, 406, "not_acceptable", "Accept", "must take application/json");
         void *in = arena_alloc(c->arena, op->in->size), *out = arena_alloc(c->arena, op->out->size);
         if (!in || !out) return fail(c, RESOURCE_EXHAUSTED, "out_of_memory", "no room for the request");
-        TRY(decode(q, in));
-        q->idem.out = out;
-        TRY(op_run(c, u, op, in, out));
+        q->out = out;
+        TRY(change(q, u, in, out));
         return encode(q, out);
 }
 

@@ -46,6 +46,7 @@ struct endpoint {                       /* a route at run time                  
         bool         reads_body;        /* POST, PUT, PATCH                                       */
         bool         takes_body;        /* ... with members beyond the path's                     */
         bool         needs_body;        /* ... one of which is not optional                       */
+        const struct field *if_match;   /* in's member; NULL: it has none                         */
         struct metric *latency;
         _Atomic(struct metric *) counts[STATUS_SLOTS];  /* found when first counted               */
 };
@@ -57,7 +58,7 @@ struct app {
         struct router *router;
         const struct op *batched[BATCHERS_MAX]; size_t n_batched;       /* numbered by op_slot.batcher */
         struct config *config;
-        uint8_t      secret[32];
+        uint8_t      secret[32], tag_key[16];           /* tag_key: of entity tags (condition.c)   */
         enum access_log access_log;
         const struct app_options *options;              /* NULL in a test's world                 */
         const char  *db_prefix;                         /* "souk_"                                */
@@ -145,7 +146,6 @@ struct idem {                           /* an Idempotency-Key at work (idem.c)  
         struct request *q;
         str          flight;            /* its name in the set of those at work; p NULL: not there */
         str          fingerprint;
-        const void  *out;               /* the answer's message while the operation runs          */
 };
 
 struct request {
@@ -159,6 +159,8 @@ struct request {
         int          code;                              /* how it ended: 0 or a negative code     */
         bool         traced;                            /* it brought a traceparent               */
         bool         has_body; str body;                /* read already                           */
+        const void  *out;                               /* the operation's answer, being filled or full; NULL: none */
+        int64_t      if_match;                          /* the version that If-Match names; -1: one that never stands; 0: any */
         struct idem  idem;
 };
 
@@ -174,8 +176,8 @@ int  request_body(struct request *q, str *out);         /* read once; checks typ
 int  header_refused(struct ctx *c, int http, const char *slug, const char *header, const char *why);
 int  answer_status(const struct endpoint *e);
 int  location_write(struct ctx *c, const char *pattern, const struct type *t, const void *msg, str *out);
+void allow_write(struct request *q);                      /* Allow: the methods of the path, and Accept-Patch where one is PATCH */
 /* Writes c's fault as problem+json (RFC 9457) and sets status and headers that go with it. */
-void allow_write(struct request *q);                      /* the Allow field: the methods of the path  */
 void problem_write(struct request *q, int code);
 const char *problem_slug(const struct ctx *c, int code);
 
@@ -189,6 +191,12 @@ int  idem_before(struct request *q);
 void idem_after(struct request *q);
 extern const struct query *const idem_queries[];
 int  idem_tidy(struct ctx *c);                          /* of c's database: forgets what is older than 24 h. Waits. returns rows */
+
+/* condition.c */
+void condition_key(struct app *a);                       /* once, when the secret is there            */
+int  condition_before(struct request *q);
+void condition_after(struct request *q);
+bool shows_resource(const struct endpoint *e);          /* the answer to a change is the resource itself: a tag and a preference have a meaning */
 
 /* access.c */
 void access_line(struct request *q);

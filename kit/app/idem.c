@@ -123,9 +123,9 @@ static int fill(struct request *q, struct first_answer *row)
         *row = row_of(q);
         row->status = answer_status(q->endpoint);
         row->body = STR("");
-        if (r->location) TRY(location_write(q->c, r->location, r->op->out, q->idem.out, &row->location));
+        if (r->location) TRY(location_write(q->c, r->location, r->op->out, q->out, &row->location));
         if (row->status == 204) return 0;
-        json_write(&b, r->op->out, q->idem.out);
+        json_write(&b, r->op->out, q->out);
         row->body = arena_str(q->c->arena, buf_str(&b));
         if (buf_error(&b) || !row->body.p) return fail(q->c, RESOURCE_EXHAUSTED, "out_of_memory", "no room for the answer");
         return 0;
@@ -198,7 +198,7 @@ void idem_after(struct request *q)
                 q->c->fault.retry_after_ms = 1000;
                 problem_write(q, q->code);
         }
-        if (ran && q->code == 0 && !q->idem.rider.rode && q->idem.out) keep_after(q);
+        if (ran && q->code == 0 && !q->idem.rider.rode && q->out) keep_after(q);
         if (q->c->replayed && q->code == 0) res_header(q->c, q->x, "idempotency-replayed", STR("true"));
         q->c->rider = NULL;
         land(q);

@@ -5,7 +5,7 @@
  *
  * The access line comes before the metrics so that it is written after everything else has had its say. Routing stands before
  * authentication because a path that is not there is a 404 for everybody; authentication before the idempotency key because a key
- * belongs to its caller. */
+ * belongs to its caller. Entity tags are of what the key's answer is, first or again. */
 #include "engine.h"
 
 static void say_trace(struct request *q)
@@ -79,5 +79,6 @@ const struct middleware middlewares[] = {
         { "routing",                 find_route, say_cache    },
         { "authentication",          authenticate, NULL       },
         { "authorisation",           authorise,  NULL         },
+        { "conditional requests",    condition_before, condition_after },
         { "idempotency",             idem_before, idem_after  },
         { 0 } };

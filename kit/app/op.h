@@ -57,9 +57,11 @@ enum who { WHO_UNSAID, ANYONE, USER, VENDORS, STAFF, ADMIN };   /* each includes
 
 /* ---- preconditions --------------------------------------------------------------------------------------------------- */
 enum precondition { NO_IF_MATCH, MAY_IF_MATCH, NEEDS_IF_MATCH };        /* needs: 428 without                        */
-/* A member of `in`, last: the version that If-Match names; 0: none named, or "*". A statement says `(:if_match = 0 or version = :if_match)`. */
+/* A member of `in`, last: the version that If-Match names; 0: none named, or "*"; -1: one that never stands (a weak or a foreign tag). A statement says
+ * `(:if_match = 0 or version = :if_match)`; finding nothing it tells stale() from what is not there. A statement that brings `in` for a patch gives
+ * `version as if_match`, so that a patch without If-Match is of what it was laid over. */
 #define IF_MATCH_MEMBER int64_t if_match
-#define IF_MATCH_FIELD(T, tag) F(T, (tag), if_match, .internal = true, .optional = true)
+#define IF_MATCH_FIELD(T, tag) F(T, (tag), if_match, .internal = true)
 /* For an op whose statement found another version: 412. returns -ABORTED */
 int  stale(struct ctx *c) MUST_USE;
 
@@ -78,12 +80,13 @@ struct route {
         int status;                                     /* 0: 200, or 204 when out is nothing; 201 adds Location    */
         const char *location;                           /* "/v1/orders/{id}": from members of `out`                 */
         const struct paging *page;                      /* sorts and cursor of a list                               */
-        /* Conditional requests (RFC 9110, 13). Every 200 with a body has a strong ETag. A resource that is changed by several names its version: a
-         * member of `out` (int32_t or int64_t, from 1) that each change raises; If-Match then compares versions, in the statement that writes. */
+        /* Conditional requests (RFC 9110, 13; condition.c). Every 200 of a GET has a strong ETag. A resource that is changed by several names its version
+         * in GET, POST, PUT and PATCH: a member of `out` (int32_t or int64_t, from 1; all see it) that each change raises. If-Match then compares
+         * versions, in the statement that writes. */
         const char *version;
         enum precondition if_match;                     /* what a change needs; the version lands in in's if_match (see IF_MATCH_FIELD) */
-        const struct op *patches;                       /* PATCH: fills `in`, its path variables set, with what stands now (internal members too); the
-                                                         * merge patch (RFC 7396) is laid over it, then op runs as for a PUT */
+        const struct op *patches;                       /* PATCH: in = out = op's in. Fills it, its path variables set, with what stands now (internal
+                                                         * members too); the merge patch (RFC 7396) is laid over it, then op runs as for a PUT */
         int per_minute;                                 /* how often a client may; 0: what the configuration says   */
         int timeout_ms;                                 /* 0: 10 s                                                  */
         int body_max;                                   /* 0: 1 MiB                                                 */

@@ -34,6 +34,20 @@ static bool is_var(const struct endpoint *e, const struct field *f)
         return false;
 }
 
+/* ---- what conditions a route knows (condition.c) */
+static bool has_tag(const struct endpoint *e)
+{
+        const struct route *r = e->route;
+        if (r->method == GET) return (r->op && answer_status(e) == 200) || (r->raw && r->cache_control);
+        return answer_status(e) != 204 && shows_resource(e);
+}
+
+static bool may_be_minimal(const struct endpoint *e)
+{
+        const struct route *r = e->route;
+        return r->op && !r->raw && answer_status(e) != 204 && (r->method == PUT || r->method == PATCH || (r->method == POST && shows_resource(e)));
+}
+
 static void parameter(struct jw *w, const struct field *f, const char *in, bool required)
 {
         jw_object(w);
@@ -56,6 +70,11 @@ static void parameters(struct jw *w, const struct endpoint *e)
         static const struct field key = { .name = "Idempotency-Key", .kind = K_STR, .min = 1, .max = 255,
                                           .doc = "A text of your own, new for each request that is meant to have an effect of its own." };
         const struct route *r = e->route;
+        static const struct field if_match = { .name = "If-Match", .kind = K_STR, .min = 1, .max = 1000,
+                                               .doc = "The ETag of what you have read and now change, or `*` for whatever stands." };
+        static const struct field if_none_match = { .name = "If-None-Match", .kind = K_STR, .max = 4000,
+                                                    .doc = "ETags of what you have: 304 when it has not changed." };
+        static const struct field prefer = { .name = "Prefer", .kind = K_STR, .max = 1000, .doc = "`return=minimal` leaves the body of the answer out (RFC 7240)." };
         const struct type *in = r->op ? r->op->in : &nothing_type;
         bool query = !e->reads_body, keyed = r->idempotent || r->keyed;
         jw_key(w, "parameters");
@@ -65,6 +84,9 @@ static void parameters(struct jw *w, const struct endpoint *e)
         for (size_t i = 0; query && i < in->n; i++)
                 if (!in->fields[i].internal && !is_var(e, &in->fields[i])) parameter(w, &in->fields[i], "query", !in->fields[i].optional);
         if (keyed) parameter(w, &key, "header", true);
+        if (r->if_match) parameter(w, &if_match, "header", r->if_match == NEEDS_IF_MATCH);
+        if (has_tag(e) && r->method == GET) parameter(w, &if_none_match, "header", false);
+        if (may_be_minimal(e)) parameter(w, &prefer, "header", false);
         jw_array_end(w);
 }
 
@@ -85,16 +107,45 @@ static void content_end(struct jw *w)
 
 static void request_body_of(struct jw *w, const struct endpoint *e)
 {
+        const struct route *r = e->route;
         if (!e->takes_body) return;
         jw_key(w, "requestBody");
         jw_object(w);
         jw_key(w, "required");
         jw_bool(w, e->needs_body);
-        content(w, "application/json");
-        if (e->n_vars) spec_schema(w, &e->body);
+        content(w, r->patches ? "application/merge-patch+json" : "application/json");
+        if (r->patches) spec_patch(w, &e->body);
+        else if (e->n_vars) spec_schema(w, &e->body);
         else ref(w, "schemas", e->route->op->in->name);
         content_end(w);
         jw_object_end(w);
+}
+
+static void etag_header(struct jw *w)
+{
+        jw_key(w, "ETag");
+        jw_raw(w, STR("{\"description\":\"Of this state and representation.\",\"schema\":{\"type\":\"string\"}}"));
+}
+
+/* The answers without a body that a client may ask for. */
+static void bare_responses(struct jw *w, const struct endpoint *e)
+{
+        if (has_tag(e) && e->route->method == GET) {
+                jw_key(w, "304");
+                jw_object(w);
+                key_z(w, "description", "It is as If-None-Match knows it.");
+                jw_key(w, "headers");
+                jw_object(w);
+                etag_header(w);
+                jw_object_end(w);
+                jw_object_end(w);
+        }
+        if (may_be_minimal(e) && answer_status(e) == 200) {
+                jw_key(w, "204");
+                jw_object(w);
+                key_z(w, "description", "Done; the body was left out, as `Prefer: return=minimal` asked.");
+                jw_object_end(w);
+        }
 }
 
 static void good_response(struct jw *w, const struct endpoint *e)
@@ -105,11 +156,14 @@ static void good_response(struct jw *w, const struct endpoint *e)
         jw_key(w, status);
         jw_object(w);
         key_z(w, "description", status_reason(answer_status(e)));
-        if (r->location) {
+        if (r->location || has_tag(e)) {
                 jw_key(w, "headers");
                 jw_object(w);
-                jw_key(w, "Location");
-                jw_raw(w, STR("{\"description\":\"Where it is.\",\"schema\":{\"type\":\"string\",\"format\":\"uri-reference\"}}"));
+                if (r->location) {
+                        jw_key(w, "Location");
+                        jw_raw(w, STR("{\"description\":\"Where it is.\",\"schema\":{\"type\":\"string\",\"format\":\"uri-reference\"}}"));
+                }
+                if (has_tag(e)) etag_header(w);
                 jw_object_end(w);
         }
         if (r->op && answer_status(e) != 204) {
@@ -139,6 +193,8 @@ static bool is_usual(const struct endpoint *e, int status)
         case 404:           return e->n_vars > 0;
         case 409: case 422: return r->idempotent;
         case 411: case 413: case 415: return e->takes_body;
+        case 412:           return r->if_match != NO_IF_MATCH;
+        case 428:           return r->if_match == NEEDS_IF_MATCH;
         case 414:           return r->op && !e->reads_body && r->op->in->n > e->n_vars;
         case 503:           return e->service->has_db;
         case 504:           return r->op != NULL;
@@ -150,7 +206,7 @@ static bool is_usual(const struct endpoint *e, int status)
 static void bad_responses(struct jw *w, const struct endpoint *e)
 {
         const struct route *r = e->route;
-        static const int statuses[] = { 400, 401, 402, 403, 404, 406, 409, 410, 411, 412, 413, 414, 415, 422, 423, 429, 500, 503, 504 };
+        static const int statuses[] = { 400, 401, 402, 403, 404, 406, 409, 410, 411, 412, 413, 414, 415, 422, 423, 428, 429, 500, 503, 504 };
         for (size_t i = 0; i < COUNT(statuses); i++) {
                 int s = statuses[i];
                 char name[8], why[600] = "";
@@ -223,6 +279,7 @@ static void operation(struct jw *w, const struct endpoint *e)
         jw_key(w, "responses");
         jw_object(w);
         good_response(w, e);
+        bare_responses(w, e);
         bad_responses(w, e);
         jw_object_end(w);
         jw_object_end(w);

@@ -104,6 +104,15 @@ static void retry_after(struct request *q, int code)
         if (value.p) res_header(q->c, q->x, "retry-after", value);
 }
 
+/* Which bodies a PATCH of this path takes (RFC 5789, section 3.1). */
+static void accept_patch(struct request *q)
+{
+        struct match m;
+        router_find(q->w->app->router, PATCH, q->x->head.path, &m);
+        if (!m.endpoint) return;
+        res_header(q->c, q->x, "accept-patch", m.endpoint->route->patches ? STR("application/merge-patch+json, application/json") : STR("application/json"));
+}
+
 void allow_write(struct request *q)
 {
         char list[80];
@@ -111,6 +120,7 @@ void allow_write(struct request *q)
         for (int m = GET; m < METHODS; m++)
                 if (q->match.allowed & 1u << m) n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", method_name(m));
         res_header(q->c, q->x, "allow", (str){ list, n });
+        if (q->match.allowed & 1u << PATCH) accept_patch(q);
 }
 
 void problem_write(struct request *q, int code)
@@ -124,6 +134,7 @@ void problem_write(struct request *q, int code)
         res_header(q->c, q->x, "content-type", STR("application/problem+json"));
         if (code == -UNAUTHENTICATED || code == -PERMISSION_DENIED) challenge(q, code);
         if (q->x->status == 405) allow_write(q);
+        if (q->x->status == 415 && q->endpoint && q->endpoint->route->method == PATCH) accept_patch(q);
         retry_after(q, code);
 }
 

@@ -184,11 +184,13 @@ static void shape_body(struct endpoint *e)
                 struct field *f = &e->body_fields[i];
                 *f = in->fields[i];
                 if (is_var(e, &in->fields[i])) f->internal = f->optional = true;
+                if (!strcmp(f->name, "if_match")) e->if_match = &in->fields[i];
                 if (f->internal || !e->reads_body) continue;
                 e->takes_body = true;
                 if (!f->optional) e->needs_body = true;
         }
         e->body.fields = e->body_fields;
+        e->needs_body |= e->route->patches && e->takes_body;    /* a merge patch is an object, if an empty one */
 }
 
 static int check_page(const struct endpoint *e, char err[256])
@@ -227,18 +229,38 @@ static int check_route(const struct endpoint *e, char err[256])
         return -INVALID_ARGUMENT;
 }
 
+/* What a row says of versions and preconditions, held against its messages. */
+static int check_condition(const struct endpoint *e, char err[256])
+{
+        const struct route *r = e->route;
+        const struct op *op = r->op;
+        const struct field *v = r->version && op ? type_field(op->out, str_of(r->version)) : NULL, *m = op ? type_field(op->in, STR("if_match")) : NULL;
+        const char *wrong = NULL;
+        if (r->raw && (r->version || r->if_match || r->patches)) wrong = "has a raw handler, which knows no versions, no If-Match and no patches";
+        else if (r->version && (!v || (v->kind != K_I32 && v->kind != K_I64) || v->names)) wrong = "its version is no whole number of the answer";
+        else if (v && (v->internal || v->optional || v->secret)) wrong = "its version must be in every answer, for all to see";
+        else if (r->if_match && r->method == GET) wrong = "a GET needs no If-Match";
+        else if (r->if_match && (!m || m->kind != K_I64 || !m->internal)) wrong = "If-Match has no place in its input: IF_MATCH_MEMBER and IF_MATCH_FIELD";
+        else if (r->patches && r->method != PATCH) wrong = "only a PATCH patches";
+        else if (r->patches && (r->patches->in != op->in || r->patches->out != op->in)) wrong = "what is patched is its input: the loading operation takes and gives that";
+        else if (r->patches && !e->takes_body) wrong = "there is nothing to patch";
+        if (!wrong) return 0;
+        snprintf(err, 256, "%s: %s", e->name, wrong);
+        return -INVALID_ARGUMENT;
+}
+
 int endpoint_init(struct endpoint *e, const struct service *s, const struct route *r, char err[256])
 {
         *e = (struct endpoint){ .route = r, .service = s };
         TRY(name_of(e, err));
         TRY(check_route(e, err));
         TRY(find_vars(e, err));
-        if (!r->op) return 0;
+        if (!r->op) return check_condition(e, err);
         TRY(check_page(e, err));
         TRY(type_check(r->op->in, err));
         TRY(type_check(r->op->out, err));
         shape_body(e);
-        return 0;
+        return check_condition(e, err);
 }
 
 void endpoint_done(struct endpoint *e)

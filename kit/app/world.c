@@ -149,6 +149,7 @@ struct world *world_open(struct ctx *c, const struct service *const *services)
                                .admin_url = str_of(url), .n_workers = 1, .started = clock_now() };
         memset(w->app.secret, 7, sizeof w->app.secret);
         page_key(w->app.secret);
+        condition_key(&w->app);
         w->app.workers[0] = &w->worker;
         w->worker = (struct worker){ .app = &w->app, .access = BUF_INIT(1 << 20) };
         rand_seed(&w->worker.rand, 1);

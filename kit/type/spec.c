@@ -130,7 +130,25 @@ static void required(struct jw *w, const struct type *t)
         if (any) jw_array_end(w);
 }
 
-void spec_schema(struct jw *w, const struct type *t)
+/* A member of a merge patch: its own value, or null where it may be absent. */
+static void nullable(struct jw *w, const struct field *f)
+{
+        if (!f->optional) {
+                spec_field(w, f);
+                return;
+        }
+        jw_object(w);
+        jw_key(w, "anyOf");
+        jw_array(w);
+        spec_field(w, f);
+        jw_object(w);
+        key_z(w, "type", "null");
+        jw_object_end(w);
+        jw_array_end(w);
+        jw_object_end(w);
+}
+
+static void object(struct jw *w, const struct type *t, bool patch)
 {
         jw_object(w);
         key_z(w, "type", "object");
@@ -140,14 +158,18 @@ void spec_schema(struct jw *w, const struct type *t)
         for (size_t i = 0; i < t->n; i++) {
                 if (t->fields[i].internal) continue;
                 jw_key(w, t->fields[i].name);
-                spec_field(w, &t->fields[i]);
+                if (patch) nullable(w, &t->fields[i]);
+                else spec_field(w, &t->fields[i]);
         }
         jw_object_end(w);
-        required(w, t);
+        if (!patch) required(w, t);
         jw_key(w, "additionalProperties");
         jw_bool(w, false);
         jw_object_end(w);
 }
+
+void spec_schema(struct jw *w, const struct type *t)    { object(w, t, false); }
+void spec_patch(struct jw *w, const struct type *t)     { object(w, t, true); }
 
 void spec_walk(struct spec_seen *seen, const struct type *t)
 {

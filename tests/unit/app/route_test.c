@@ -7,6 +7,14 @@
 
 struct thing_ref { uid id; str name; int32_t limit; };
 MESSAGE(thing_ref, "which", F(thing_ref, 1, id), F(thing_ref, 2, name, .optional = true), F(thing_ref, 3, limit, .optional = true));
+struct change { uid id; str name; IF_MATCH_MEMBER; };
+struct shown { uid id; int32_t version, hidden; str name; };
+MESSAGE(change, "a change", F(change, 1, id), F(change, 2, name), IF_MATCH_FIELD(change, 3));
+MESSAGE(shown, "what is shown", F(shown, 1, id), F(shown, 2, version), F(shown, 3, hidden, .internal = true), F(shown, 4, name));
+static int changed(struct ctx *c, const struct change *in, struct shown *out) { (void)c; (void)in; (void)out; return 0; }
+static int brought(struct ctx *c, const struct change *in, struct change *out) { (void)c; (void)in; (void)out; return 0; }
+OP(changed, change, shown);
+OP(brought, change, change);
 static int thing(struct ctx *c, const struct thing_ref *in, struct nothing *out) { (void)c; (void)in; (void)out; return 0; }
 OP(thing, thing_ref, nothing);
 static void raw(struct ctx *c, struct exchange *x) { (void)c; (void)x; }
@@ -114,6 +122,26 @@ TEST(a_wrong_row_is_told_before_anything_is_served)
         refused(&(struct route){ .method = GET, .path = "/x", .who = ANYONE }, "has neither an operation nor a raw handler");
 }
 
+TEST(what_a_row_says_of_versions_and_conditions_is_held_against_its_messages)
+{
+        char err[256] = "";
+        struct endpoint e;
+        static const struct route good = PATCH("/x/{id}", changed, .who = USER, .version = "version", .if_match = NEEDS_IF_MATCH, .patches = &brought_op);
+        CHECK_OK(endpoint_init(&e, &shop, &good, err));
+        CHECK(e.if_match != NULL);
+        CHECK(e.needs_body);
+        endpoint_done(&e);
+        refused(&(struct route)GET("/x/{id}", changed, .who = ANYONE, .version = "age"), "no whole number of the answer");
+        refused(&(struct route)GET("/x/{id}", changed, .who = ANYONE, .version = "name"), "no whole number of the answer");
+        refused(&(struct route)GET("/x/{id}", changed, .who = ANYONE, .version = "hidden"), "for all to see");
+        refused(&(struct route)GET("/x/{id}", changed, .who = ANYONE, .if_match = MAY_IF_MATCH), "a GET needs no If-Match");
+        refused(&(struct route)PUT("/x/{id}", thing, .who = ANYONE, .if_match = NEEDS_IF_MATCH), "no place in its input");
+        refused(&(struct route)PUT("/x/{id}", changed, .who = ANYONE, .patches = &brought_op), "only a PATCH patches");
+        refused(&(struct route)PATCH("/x/{id}", changed, .who = ANYONE, .patches = &changed_op), "takes and gives that");
+        refused(&(struct route)PATCH("/x/{id}/{name}", changed, .who = ANYONE, .patches = &brought_op), "nothing to patch");
+        refused(&(struct route)RAW(PUT, "/x", raw, .who = ANYONE, .if_match = NEEDS_IF_MATCH), "has a raw handler");
+}
+
 TEST(two_rows_of_one_path_and_method_are_refused)
 {
         char err[256] = "";
@@ -171,6 +199,8 @@ TEST(the_order_of_the_middleware_is_the_one_that_is_safe)
         CHECK(place("routing") < place("authentication"));
         CHECK(place("authentication") < place("authorisation"));
         CHECK(place("authorisation") < place("idempotency"));
+        CHECK(place("authorisation") < place("conditional requests"));
+        CHECK(place("conditional requests") < place("idempotency"));   /* so that tags are of kept answers as well */
         CHECK(place("access line") < place("metrics"));
 }
 

@@ -2,10 +2,11 @@
  * SPDX-FileCopyrightText: The Souk authors
  *
  * toyshop.h - a tiny service for tests of app/: a message of every place it can come from, a list, an idempotent effect, a batched operation,
- * an event with a consumer, a job, and keys for tokens. */
+ * an event with a consumer, a job, keys for tokens, and a thing that several may change (game). */
 #ifndef TOYSHOP_H
 #define TOYSHOP_H
 #include <unistd.h>
+#include "auth.h"
 #include "jwt.h"
 #include "kit.h"
 #include "server.h"
@@ -100,8 +101,64 @@ static int toy_tick(struct ctx *c, const struct nothing *in, struct nothing *out
 }
 OP(toy_tick, nothing, nothing);
 
+/* ---- a resource with a version: replaced, patched and dropped by whoever knows how it stands ------------------------------------------ */
+struct game { uid id; str title, maker; int64_t players; struct str_list labels; int32_t version; };
+struct game_new { str title, maker; int64_t players; struct str_list labels; };
+struct game_draft { uid id; str title, maker; int64_t players; struct str_list labels; IF_MATCH_MEMBER; };
+struct game_ref { uid id; IF_MATCH_MEMBER; };
+#define GAME_FIELDS(T) \
+        F(T, 2, title, .min = 1, .max = 40), F(T, 3, maker, .optional = true, .max = 40), F(T, 4, players, .min = 1, .max = 99), \
+        F_LIST(T, 5, labels, str, .optional = true, .max = 5)
+MESSAGE(game, "a game", F(game, 1, id), GAME_FIELDS(game), F(game, 6, version));
+MESSAGE(game_new, "a game to be", GAME_FIELDS(game_new));
+MESSAGE(game_draft, "a game as it should be", F(game_draft, 1, id), GAME_FIELDS(game_draft), IF_MATCH_FIELD(game_draft, 6));
+MESSAGE(game_ref, "which game", F(game_ref, 1, id), IF_MATCH_FIELD(game_ref, 2));
+#define GAME_COLUMNS "id, title, maker, players, labels, version"
+QUERY_(game_insert, "insert into game (id, title, maker, players, labels) values ($1, $2, $3, $4, coalesce($5::text[], '{}'))", game, NULL, ROWS_NONE,
+       "id", "title", "maker", "players", "labels");
+QUERY_(game_by_id, "select " GAME_COLUMNS " from game where id = $1", game_ref, &game_type, ROWS_ONE, "id");
+QUERY_(game_to_patch, "select id, title, maker, players, labels, version::int8 as if_match from game where id = $1", game_draft, &game_draft_type, ROWS_ONE, "id");
+QUERY_(game_update, "update game set title = $2, maker = $3, players = $4, labels = coalesce($5::text[], '{}'), version = version + 1 "
+       "where id = $1 and ($6::int8 = 0 or version = $6) returning " GAME_COLUMNS, game_draft, &game_type, ROWS_MAYBE, "id", "title", "maker", "players", "labels", "if_match");
+QUERY_(game_delete, "delete from game where id = $1 and ($2::int8 = 0 or version = $2)", game_ref, NULL, ROWS_NONE, "id", "if_match");
+
+static int game_make(struct ctx *c, const struct game_new *in, struct game *out)
+{
+        *out = (struct game){ uid_v7(clock_now()), in->title, in->maker, in->players, in->labels, 1 };
+        TX(tx, c);
+        TRY(db_run(tx, &game_insert, out, NULL));
+        return tx_commit(tx);
+}
+OP(game_make, game_new, game);
+static int game_get(struct ctx *c, const struct game_ref *in, struct game *out) { return db_run(db(c), &game_by_id, in, out); }
+OP(game_get, game_ref, game);
+static int games_overtaken(struct ctx *c);
+/* What a patch is laid over; somebody else may be quicker than the patch, as often as the test says. */
+static int game_bring(struct ctx *c, const struct game_draft *in, struct game_draft *out)
+{
+        TRY(db_run(db(c), &game_to_patch, in, out));
+        return games_overtaken(c);
+}
+OP(game_bring, game_draft, game_draft);
+static int game_replace(struct ctx *c, const struct game_draft *in, struct game *out)
+{
+        int found = db_run(db(c), &game_update, in, out);
+        if (found != 0) return MIN(found, 0);
+        return game_get(c, &(struct game_ref){ in->id, 0 }, out) < 0 ? -NOT_FOUND : stale(c);
+}
+OP(game_replace, game_draft, game);
+static int game_drop(struct ctx *c, const struct game_ref *in, struct nothing *out)
+{
+        struct game still;
+        int gone = db_run(db(c), &game_delete, in, NULL);
+        (void)out;
+        if (gone != 0) return MIN(gone, 0);
+        return game_get(c, in, &still) < 0 ? -NOT_FOUND : stale(c);
+}
+OP(game_drop, game_ref, nothing);
+
 /* ---- keys: made at start, kept in the service's state -------------------------------------------------------------------------- */
-struct toyshop { struct jwk *key; int asked; bool hide; };
+struct toyshop { struct jwk *key; int asked; bool hide; int contests; };
 static int toy_keys(struct ctx *c, const struct nothing *in, struct jwks *out)
 {
         (void)in;
@@ -128,6 +185,14 @@ static void shop_stop(struct ctx *c, void *state)
         jwk_free(&((struct toyshop *)state)->key);
 }
 
+static int games_overtaken(struct ctx *c)
+{
+        struct toyshop *s = unit_state(c);
+        if (s->contests == 0) return 0;
+        s->contests--;
+        return MIN(db_exec(db(c), "update game set version = version + 1, players = players + 1"), 0);
+}
+
 static void toy_raw(struct ctx *c, struct exchange *x)
 {
         res_header(c, x, "content-type", STR("text/plain"));
@@ -138,8 +203,11 @@ static void toy_raw(struct ctx *c, struct exchange *x)
 static const struct migration toyshop_migrations[] = {
         { 1, "toys", "create table toy (id uuid primary key, name text not null, price_minor int8 not null, price_cur text not null, "
                      "stock int8 not null check (stock >= 0), made_at timestamptz not null)" },
+        { 2, "games", "create table game (id uuid primary key, title text not null, maker text, players int8 not null, labels text[] not null, "
+                      "version int4 not null default 1)" },
         { 0 } };
-static const struct query *const toyshop_queries[] = { &toy_insert, &toy_by_id, &toy_add, &toys_by_name, &toys_by_price, &toys_by_time, NULL };
+static const struct query *const toyshop_queries[] = { &toy_insert, &toy_by_id, &toy_add, &toys_by_name, &toys_by_price, &toys_by_time,
+                                                       &game_insert, &game_by_id, &game_to_patch, &game_update, &game_delete, NULL };
 
 static const struct service toyshop_service = {
         .name = "toyshop", .doc = "Toys.", .has_db = true,
@@ -151,6 +219,11 @@ static const struct service toyshop_service = {
                 PATCH("/v1/toys/{id}/stock", toy_change_stock, .who = USER, .doc = "More or fewer."),
                 DELETE("/v1/toys/{id}", toy_break, .who = ADMIN, .doc = "Breaks it."),
                 POST("/v1/keyed", toy_keyed, .who = USER, .keyed = true, .doc = "An id from a key."),
+                POST("/v1/games", game_make, .who = STAFF, .idempotent = true, .status = 201, .location = "/v1/games/{id}", .version = "version", .doc = "Makes a game."),
+                GET("/v1/games/{id}", game_get, .who = ANYONE, .version = "version", .cache_control = "max-age=60", .doc = "One game."),
+                PUT("/v1/games/{id}", game_replace, .who = USER, .version = "version", .if_match = NEEDS_IF_MATCH, .doc = "Replaces it."),
+                PATCH("/v1/games/{id}", game_replace, .who = USER, .version = "version", .if_match = MAY_IF_MATCH, .patches = &game_bring_op, .doc = "Changes it."),
+                DELETE("/v1/games/{id}", game_drop, .who = USER, .if_match = NEEDS_IF_MATCH, .doc = "Drops it."),
                 RAW(GET, "/v1/raw", toy_raw, .who = ANYONE, .doc = "Text.")),
         CALLS(&toy_get_op, &toy_keys_op, &toy_count_made_op, &toy_make_op),
         CONSUMES(ON(toy_made, toy_count_made)),
