@@ -30,6 +30,8 @@ const struct setting app_settings[] = {
         { "body-timeout", SET_MS, "30s", 100, 3600000, .doc = "time a client has to send its body" },
         { "idle-timeout", SET_MS, "75s", 100, 3600000, .doc = "how long a connection may wait for the next request" },
         { "write-timeout", SET_MS, "30s", 100, 3600000, .doc = "time a client has to take an answer" },
+        { "rate-limit-reads", SET_INT, "12000000", 0, 1000000000, .doc = "GETs a minute of a client to a route, in each worker; 0: any. Unless set, only the absurd is stopped" },
+        { "rate-limit-writes", SET_INT, "3000000", 0, 1000000000, .doc = "the same for POST, PUT, PATCH and DELETE" },
         { "grace", SET_MS, "10s", 0, 3600000, .doc = "time that requests have to end when the program is told to stop" },
         { "log-level", SET_STR, "info", .doc = "debug, info, warn or error" },
         { "log-format", SET_STR, "human", .doc = "human or json" },
@@ -290,7 +292,7 @@ static struct worker *worker_new(struct app *a, int index)
         uint64_t seed;
         struct worker *w = calloc(1, sizeof *w);
         if (!w) abort();
-        *w = (struct worker){ .app = a, .index = index, .access = BUF_INIT(1 << 20), .news = chan_new(8, sizeof(int)) };
+        *w = (struct worker){ .app = a, .index = index, .access = BUF_INIT(1 << 20), .news = chan_new(8, sizeof(int)), .limiter = rate_open() };
         random_bytes(&seed, sizeof seed);
         rand_seed(&w->rand, seed);
         return w;
@@ -307,6 +309,7 @@ static int run(struct app *a)
         for (int i = 0; i < a->n_workers; i++) {
                 chan_free(a->workers[i]->news);
                 buf_done(&a->workers[i]->access);
+                limiter_free(a->workers[i]->limiter);
                 free(a->workers[i]);
         }
         chan_free(a->gate);

@@ -117,6 +117,7 @@ static int make_endpoints(struct ctx *c, struct app *a)
                         if (endpoint_init(e, a->services[i], r, err) < 0 || router_add(a->router, e, err) < 0)
                                 return fail(c, INVALID_ARGUMENT, "bad_table", "%s: %s", a->services[i]->name, err);
                         e->service_no = i;
+                        e->per_minute = rate_of(a->config, r);
                         stats_endpoint(e);
                 }
         }

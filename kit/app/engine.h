@@ -20,6 +20,7 @@
 #include "config.h"
 #include "fiber.h"
 #include "hash.h"
+#include "limit.h"
 #include "log.h"
 #include "loop.h"
 #include "metrics.h"
@@ -47,6 +48,7 @@ struct endpoint {                       /* a route at run time                  
         bool         takes_body;        /* ... with members beyond the path's                     */
         bool         needs_body;        /* ... one of which is not optional                       */
         const struct field *if_match;   /* in's member; NULL: it has none                         */
+        int          per_minute;        /* 0: no limit (rate.c)                                   */
         struct metric *latency;
         _Atomic(struct metric *) counts[STATUS_SLOTS];  /* found when first counted               */
 };
@@ -89,6 +91,7 @@ struct worker {
         struct unit  units[SERVICES_MAX]; size_t n_units;
         struct batcher *batchers[BATCHERS_MAX];         /* NULL: its service does not run here    */
         struct auth *auth;
+        struct limiter *limiter;                        /* rate.c                                 */
         struct server *server;
         struct rand  rand;                              /* trace ids                              */
         struct buf   access;                            /* lines not yet written                  */
@@ -161,6 +164,7 @@ struct request {
         bool         has_body; str body;                /* read already                           */
         const void  *out;                               /* the operation's answer, being filled or full; NULL: none */
         int64_t      if_match;                          /* the version that If-Match names; -1: one that never stands; 0: any */
+        struct allowance allowance;                     /* of its client, once counted            */
         struct idem  idem;
 };
 
@@ -197,6 +201,11 @@ void condition_key(struct app *a);                       /* once, when the secre
 int  condition_before(struct request *q);
 void condition_after(struct request *q);
 bool shows_resource(const struct endpoint *e);          /* the answer to a change is the resource itself: a tag and a preference have a meaning */
+/* rate.c */
+struct limiter *rate_open(void);
+int  rate_of(const struct config *k, const struct route *r);
+int  rate_before(struct request *q);
+void rate_after(struct request *q);
 
 /* access.c */
 void access_line(struct request *q);
@@ -205,6 +214,7 @@ void access_stop(struct worker *w);
 
 /* stats.c */
 void stats_count(struct request *q);
+void stats_limited(const struct endpoint *e);            /* a request of one client too many */
 void stats_endpoint(struct endpoint *e);                /* makes its series                       */
 extern const struct metric_family *const stats_families[];      /* families.def; ends with NULL */
 void stats_job(const char *service, const char *job, bool ok);

@@ -37,6 +37,7 @@ const struct slug kit_slugs[] = {
         { "idempotency_key_reused", 422, "The Idempotency-Key was used for another request." },
         { "precondition_required", 428, "The route needs If-Match with the ETag of what is to be changed." },
         { "busy", 429, "Too much waits already; Retry-After says when to try again." },
+        { "rate_limited", 429, "The client sent more requests to the route than it may in a minute; Retry-After says when to try again." },
         { "too_much", 429, "A limit was passed." },
         { "out_of_memory", 429, "The request needs more memory than one may have." },
         { "headers_too_large", 431, "The header fields are too many or too large." },

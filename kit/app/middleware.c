@@ -4,8 +4,9 @@
  * middleware.c - what every request passes on its way in, and again, in reverse, on its way out: the table is the order.
  *
  * The access line comes before the metrics so that it is written after everything else has had its say. Routing stands before
- * authentication because a path that is not there is a 404 for everybody; authentication before the idempotency key because a key
- * belongs to its caller. Entity tags are of what the key's answer is, first or again. */
+ * authentication because a path that is not there is a 404 for everybody; authentication before the rate limit and the idempotency key
+ * because both belong to a caller; the rate limit before authorisation so that asking in vain counts too. Entity tags are
+ * of what the key's answer is, first or again. */
 #include "engine.h"
 
 static void say_trace(struct request *q)
@@ -78,6 +79,7 @@ const struct middleware middlewares[] = {
         { "metrics",                 NULL,       stats_count  },
         { "routing",                 find_route, say_cache    },
         { "authentication",          authenticate, NULL       },
+        { "rate limit",              rate_before, rate_after  },
         { "authorisation",           authorise,  NULL         },
         { "conditional requests",    condition_before, condition_after },
         { "idempotency",             idem_before, idem_after  },

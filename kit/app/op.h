@@ -87,7 +87,7 @@ struct route {
         enum precondition if_match;                     /* what a change needs; the version lands in in's if_match (see IF_MATCH_FIELD) */
         const struct op *patches;                       /* PATCH: in = out = op's in. Fills it, its path variables set, with what stands now (internal
                                                          * members too); the merge patch (RFC 7396) is laid over it, then op runs as for a PUT */
-        int per_minute;                                 /* how often a client may; 0: what the configuration says   */
+        int per_minute;                                 /* how often a client may; 0: what the configuration says; -1: as often as it likes */
         int timeout_ms;                                 /* 0: 10 s                                                  */
         int body_max;                                   /* 0: 1 MiB                                                 */
         const char *cache_control;                      /* NULL: no-store                                           */

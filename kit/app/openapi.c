@@ -196,6 +196,7 @@ static bool is_usual(const struct endpoint *e, int status)
         case 412:           return r->if_match != NO_IF_MATCH;
         case 428:           return r->if_match == NEEDS_IF_MATCH;
         case 414:           return r->op && !e->reads_body && r->op->in->n > e->n_vars;
+        case 429:           return r->per_minute >= 0;
         case 503:           return e->service->has_db;
         case 504:           return r->op != NULL;
         default:            return false;

@@ -41,6 +41,11 @@ void stats_endpoint(struct endpoint *e)
         e->latency = metric_of(&latency, (const char *const[]){ method_name(e->route->method), e->route->path, NULL });
 }
 
+void stats_limited(const struct endpoint *e)
+{
+        metric_add(metric_of(&rate_limited, (const char *const[]){ method_name(e->route->method), e->route->path, NULL }), 1);
+}
+
 void stats_count(struct request *q)
 {
         char text[8];

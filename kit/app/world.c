@@ -151,7 +151,7 @@ struct world *world_open(struct ctx *c, const struct service *const *services)
         page_key(w->app.secret);
         condition_key(&w->app);
         w->app.workers[0] = &w->worker;
-        w->worker = (struct worker){ .app = &w->app, .access = BUF_INIT(1 << 20) };
+        w->worker = (struct worker){ .app = &w->app, .access = BUF_INIT(1 << 20), .limiter = rate_open() };
         rand_seed(&w->worker.rand, 1);
         worker_enter(&w->worker);
         w->worker.auth = auth_open(&(struct auth_options){ .issuer = config_str(w->app.config, "issuer"), .audience = config_str(w->app.config, "audience") });
@@ -196,6 +196,7 @@ void world_close(struct world **wp)
         app_unbind(&w->app);
         config_free(&w->app.config);
         buf_done(&w->worker.access);
+        limiter_free(w->worker.limiter);
         for (struct visitor *v = w->last, *older; v; v = older) {
                 older = v->older;
                 arena_free(v->c.arena);

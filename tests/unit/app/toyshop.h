@@ -224,6 +224,7 @@ static const struct service toyshop_service = {
                 PUT("/v1/games/{id}", game_replace, .who = USER, .version = "version", .if_match = NEEDS_IF_MATCH, .doc = "Replaces it."),
                 PATCH("/v1/games/{id}", game_replace, .who = USER, .version = "version", .if_match = MAY_IF_MATCH, .patches = &game_bring_op, .doc = "Changes it."),
                 DELETE("/v1/games/{id}", game_drop, .who = USER, .if_match = NEEDS_IF_MATCH, .doc = "Drops it."),
+                RAW(GET, "/v1/rare", toy_raw, .who = ANYONE, .per_minute = 2, .doc = "Text, twice a minute."),
                 RAW(GET, "/v1/raw", toy_raw, .who = ANYONE, .doc = "Text.")),
         CALLS(&toy_get_op, &toy_keys_op, &toy_count_made_op, &toy_make_op),
         CONSUMES(ON(toy_made, toy_count_made)),

@@ -82,10 +82,13 @@ static int64_t computed_us(void)
         return t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-/* Computes. Other threads get their turn in between: valgrind runs one at a time and takes the turn from nobody. */
+/* Computes. Other threads get their turn each millisecond: valgrind runs one at a time and takes the turn from nobody. */
 static void compute(int ms)
 {
-        for (int64_t until = computed_us() + ms * 1000; computed_us() < until;) sched_yield();
+        for (int i = 0; i < ms; i++) {
+                for (int64_t until = computed_us() + 1000; computed_us() < until;) continue;
+                sched_yield();
+        }
 }
 
 /* Holds the loop until that is told, and some time more. Whether it is told is for alarm() to say: no machine is too slow. */

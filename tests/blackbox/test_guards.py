@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What stands before every route: rate limits. A program of its own, with limits that a test can reach."""
+import re
+
+import httpx
+import pytest
+
+from souk import Souk
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory):
+    top = tmp_path_factory.mktemp("guarded")
+    top.chmod(0o711)
+    with Souk(top, "--workers", "1", "--no-seed", SOUK_RATE_LIMIT_READS="5", SOUK_RATE_LIMIT_WRITES="2") as souk:
+        yield souk
+
+
+def limit_of(answer):
+    """(quota, window, left, seconds until whole)"""
+    policy = re.fullmatch(r'"default";q=(\d+);w=(\d+)', answer.headers["ratelimit-policy"])
+    state = re.fullmatch(r'"default";r=(\d+);t=(\d+)', answer.headers["ratelimit"])
+    return int(policy[1]), int(policy[2]), int(state[1]), int(state[2])
+
+
+def until_refused(ask, most=100):
+    """Answers up to the first 429: on a slow machine more than the quota may pass."""
+    answers = [ask()]
+    while answers[-1].status_code != 429 and len(answers) < most:
+        answers.append(ask())
+    return answers
+
+
+def test_one_request_too_many_is_refused_and_told_when_to_come_again(guarded):
+    with httpx.Client(base_url=guarded.url) as client:
+        answers = until_refused(lambda: client.get("/v1/products", params={"limit": 1}))
+        last = answers.pop()
+        assert len(answers) >= 5 and {a.status_code for a in answers} == {200}
+        assert [limit_of(answers[0])[2], limit_of(answers[-1])[2]] == [4, 0]
+        assert last.status_code == 429
+        assert last.json()["slug"] == "rate_limited"
+        assert last.headers["content-type"] == "application/problem+json"
+        assert 1 <= int(last.headers["retry-after"]) <= 12
+        quota, window, left, whole = limit_of(last)
+        assert (quota, window, left) == (5, 60, 0) and 48 <= whole <= 60
+        assert client.get("/v1/categories").status_code == 200, "another route has a quota of its own"
+        assert client.get("/openapi.json").status_code == 200
+
+
+def test_a_token_has_a_quota_of_its_own_and_writes_have_theirs(guarded):
+    token = guarded.token("customer")
+    assert until_refused(lambda: guarded.get("/v1/me", token=token))[-1].status_code == 429
+    assert guarded.get("/v1/me", token=guarded.token("staff")).status_code == 200
+    answers = until_refused(lambda: httpx.post(guarded.url + "/v1/sessions/refresh", json={"refresh_token": "x"}))
+    assert limit_of(answers[0])[:3] == (2, 60, 1) and len(answers) >= 3
+    assert answers[-1].json()["slug"] == "rate_limited"
+
+
+def test_probes_have_no_limit(guarded):
+    for path in ("/healthz", "/readyz", "/metrics"):
+        answers = [guarded.get(path) for _ in range(8)]
+        assert {a.status_code for a in answers} == {200}
+        assert "ratelimit" not in answers[0].headers
+    assert re.search(r'souk_http_rate_limited_total\{method="GET",route="/v1/products"\} \d+', answers[-1].text)
