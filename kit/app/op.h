@@ -92,6 +92,7 @@ struct route {
         int body_max;                                   /* 0: 1 MiB                                                 */
         const char *cache_control;                      /* NULL: no-store                                           */
         const char *doc;                                /* one sentence; OpenAPI's summary                          */
+        const char *media;                              /* what a raw handler answers with, for the docs: "text/html" */
         const char *const *slugs;                       /* refusals worth documenting, NULL-terminated: "out_of_stock" */
 };
 struct consumer_row { const struct event *event; const struct op *op; int retries, backoff_ms; };      /* op: batched, in = the event's message, out = nothing */

@@ -4,56 +4,56 @@
  * openapi.c - the tables as OpenAPI 3.1: what is served and nothing else, in the order of the tables.
  *
  * Paths are objects of methods, so routes are gathered by path at its first appearance. Schemas of messages are named like the messages; a
- * body that lacks what its path says is written in place. */
-#include "engine.h"
+ * body that lacks what its path says is written in place. Answers are openapi_answers.c's, links openapi_links.c's. */
 #include <stdlib.h>
-#include "json.h"
+#include "openapi.h"
 #include "spec.h"
 
-static void key_z(struct jw *w, const char *key, const char *z)
+void api_key_z(struct api *a, const char *key, const char *z)
 {
-        jw_key(w, key);
-        jw_z(w, z);
+        jw_key(&a->w, key);
+        jw_z(&a->w, z);
 }
 
-static void ref(struct jw *w, const char *where, const char *name)
+void api_ref(struct api *a, const char *where, const char *name)
 {
         char path[200];
         snprintf(path, sizeof path, "#/components/%s/%s", where, name);
-        jw_object(w);
-        key_z(w, "$ref", path);
-        jw_object_end(w);
+        jw_object(&a->w);
+        api_key_z(a, "$ref", path);
+        jw_object_end(&a->w);
 }
 
-/* ---- one operation --------------------------------------------------------------------------------------------------------- */
+/* ---- parameters ------------------------------------------------------------------------------------------------------------ */
 
-static bool is_var(const struct endpoint *e, const struct field *f)
+bool endpoint_is_var(const struct endpoint *e, const struct field *f)
 {
         for (size_t i = 0; i < e->n_vars; i++)
                 if (e->vars[i] == f) return true;
         return false;
 }
 
-/* ---- what conditions a route knows (condition.c) */
-static bool has_tag(const struct endpoint *e)
+/* A page's sort is one of its own words, each also the other way round when that is declared. */
+static void sort_schema(struct api *a, const struct paging *p)
 {
-        const struct route *r = e->route;
-        if (r->method == GET) return (r->op && answer_status(e) == 200) || (r->raw && r->cache_control);
-        return answer_status(e) != 204 && shows_resource(e);
+        jw_object(&a->w);
+        api_key_z(a, "type", "string");
+        jw_key(&a->w, "enum");
+        jw_array(&a->w);
+        for (const struct sort *s = p->sorts; s->name; s++) jw_z(&a->w, s->name);
+        jw_array_end(&a->w);
+        api_key_z(a, "default", p->sorts[0].name);
+        jw_object_end(&a->w);
 }
 
-static bool may_be_minimal(const struct endpoint *e)
+static void parameter(struct api *a, const struct endpoint *e, const struct field *f, const char *in, bool required)
 {
         const struct route *r = e->route;
-        return r->op && !r->raw && answer_status(e) != 204 && (r->method == PUT || r->method == PATCH || (r->method == POST && shows_resource(e)));
-}
-
-static void parameter(struct jw *w, const struct field *f, const char *in, bool required)
-{
+        struct jw *w = &a->w;
         jw_object(w);
-        key_z(w, "name", f->name);
-        key_z(w, "in", in);
-        if (f->doc) key_z(w, "description", f->doc);
+        api_key_z(a, "name", f->name);
+        api_key_z(a, "in", in);
+        if (f->doc) api_key_z(a, "description", f->doc);
         jw_key(w, "required");
         jw_bool(w, required);
         if (f->kind == K_LIST) {
@@ -61,248 +61,156 @@ static void parameter(struct jw *w, const struct field *f, const char *in, bool 
                 jw_bool(w, false);
         }
         jw_key(w, "schema");
-        spec_field(w, f);
+        if (r->page && !strcmp(f->name, "sort")) sort_schema(a, r->page);
+        else spec_field(w, f);
+        if (required) {
+                jw_key(w, "example");
+                spec_example_field(w, r->op ? r->op->in : &nothing_type, f);
+        }
         jw_object_end(w);
 }
 
-static void parameters(struct jw *w, const struct endpoint *e)
+static void parameters(struct api *a, const struct endpoint *e)
 {
-        static const struct field key = { .name = "Idempotency-Key", .kind = K_STR, .min = 1, .max = 255,
+        static const struct field key = { .name = "Idempotency-Key", .kind = K_STR, .min = 1, .max = 255, .example = "\"019ab4f0-1c2d-7e3f-8a4b-5c6d7e8f9a0b\"",
                                           .doc = "A text of your own, new for each request that is meant to have an effect of its own." };
-        const struct route *r = e->route;
-        static const struct field if_match = { .name = "If-Match", .kind = K_STR, .min = 1, .max = 1000,
+        static const struct field if_match = { .name = "If-Match", .kind = K_STR, .min = 1, .max = 1000, .example = "\"\\\"1-93b1a1f3c2d4e5f6\\\"\"",
                                                .doc = "The ETag of what you have read and now change, or `*` for whatever stands." };
         static const struct field if_none_match = { .name = "If-None-Match", .kind = K_STR, .max = 4000,
                                                     .doc = "ETags of what you have: 304 when it has not changed." };
         static const struct field prefer = { .name = "Prefer", .kind = K_STR, .max = 1000, .doc = "`return=minimal` leaves the body of the answer out (RFC 7240)." };
+        const struct route *r = e->route;
         const struct type *in = r->op ? r->op->in : &nothing_type;
         bool query = !e->reads_body, keyed = r->idempotent || r->keyed;
-        jw_key(w, "parameters");
-        jw_array(w);
+        jw_key(&a->w, "parameters");
+        jw_array(&a->w);
         for (size_t i = 0; i < e->n_vars; i++)
-                if (e->vars[i]) parameter(w, e->vars[i], "path", true);
+                if (e->vars[i]) parameter(a, e, e->vars[i], "path", true);
         for (size_t i = 0; query && i < in->n; i++)
-                if (!in->fields[i].internal && !is_var(e, &in->fields[i])) parameter(w, &in->fields[i], "query", !in->fields[i].optional);
-        if (keyed) parameter(w, &key, "header", true);
-        if (r->if_match) parameter(w, &if_match, "header", r->if_match == NEEDS_IF_MATCH);
-        if (has_tag(e) && r->method == GET) parameter(w, &if_none_match, "header", false);
-        if (may_be_minimal(e)) parameter(w, &prefer, "header", false);
-        jw_array_end(w);
+                if (!in->fields[i].internal && !endpoint_is_var(e, &in->fields[i])) parameter(a, e, &in->fields[i], "query", !in->fields[i].optional);
+        if (keyed) parameter(a, e, &key, "header", true);
+        if (r->if_match) parameter(a, e, &if_match, "header", r->if_match == NEEDS_IF_MATCH);
+        if (endpoint_has_tag(e) && r->method == GET) parameter(a, e, &if_none_match, "header", false);
+        if (endpoint_may_be_minimal(e)) parameter(a, e, &prefer, "header", false);
+        jw_array_end(&a->w);
 }
 
-static void content(struct jw *w, const char *media)
+static void request_body_of(struct api *a, const struct endpoint *e)
 {
-        jw_key(w, "content");
-        jw_object(w);
-        jw_key(w, media);
-        jw_object(w);
-        jw_key(w, "schema");
-}
-
-static void content_end(struct jw *w)
-{
-        jw_object_end(w);
-        jw_object_end(w);
-}
-
-static void request_body_of(struct jw *w, const struct endpoint *e)
-{
-        const struct route *r = e->route;
+        bool patch = e->route->patches != NULL;
         if (!e->takes_body) return;
-        jw_key(w, "requestBody");
-        jw_object(w);
-        jw_key(w, "required");
-        jw_bool(w, e->needs_body);
-        content(w, r->patches ? "application/merge-patch+json" : "application/json");
-        if (r->patches) spec_patch(w, &e->body);
-        else if (e->n_vars) spec_schema(w, &e->body);
-        else ref(w, "schemas", e->route->op->in->name);
-        content_end(w);
-        jw_object_end(w);
+        jw_key(&a->w, "requestBody");
+        jw_object(&a->w);
+        jw_key(&a->w, "required");
+        jw_bool(&a->w, e->needs_body);
+        jw_key(&a->w, "content");
+        jw_object(&a->w);
+        jw_key(&a->w, patch ? "application/merge-patch+json" : "application/json");
+        jw_object(&a->w);
+        jw_key(&a->w, "schema");
+        if (patch) spec_patch(&a->w, &e->body);
+        else if (e->n_vars) spec_schema(&a->w, &e->body);
+        else api_ref(a, "schemas", e->route->op->in->name);
+        jw_key(&a->w, "example");
+        spec_example(&a->w, &e->body, patch ? SPEC_PATCH : SPEC_REQUEST);
+        jw_object_end(&a->w);
+        jw_object_end(&a->w);
+        jw_object_end(&a->w);
 }
 
-static void etag_header(struct jw *w)
+/* ---- one operation --------------------------------------------------------------------------------------------------------- */
+
+const char *who_say(enum who who)
 {
-        jw_key(w, "ETag");
-        jw_raw(w, STR("{\"description\":\"Of this state and representation.\",\"schema\":{\"type\":\"string\"}}"));
+        static const char *const words[] = { [ANYONE] = "anyone", [USER] = "any signed-in user", [VENDORS] = "vendors, staff and admins",
+                                             [STAFF] = "staff and admins", [ADMIN] = "admins" };
+        return words[who];
 }
 
-/* The answers without a body that a client may ask for. */
-static void bare_responses(struct jw *w, const struct endpoint *e)
+static void security(struct api *a, const struct route *r)
 {
-        if (has_tag(e) && e->route->method == GET) {
-                jw_key(w, "304");
-                jw_object(w);
-                key_z(w, "description", "It is as If-None-Match knows it.");
-                jw_key(w, "headers");
-                jw_object(w);
-                etag_header(w);
-                jw_object_end(w);
-                jw_object_end(w);
-        }
-        if (may_be_minimal(e) && answer_status(e) == 200) {
-                jw_key(w, "204");
-                jw_object(w);
-                key_z(w, "description", "Done; the body was left out, as `Prefer: return=minimal` asked.");
-                jw_object_end(w);
-        }
-}
-
-static void good_response(struct jw *w, const struct endpoint *e)
-{
-        const struct route *r = e->route;
-        char status[8];
-        snprintf(status, sizeof status, "%d", answer_status(e));
-        jw_key(w, status);
-        jw_object(w);
-        key_z(w, "description", status_reason(answer_status(e)));
-        if (r->location || has_tag(e)) {
-                jw_key(w, "headers");
-                jw_object(w);
-                if (r->location) {
-                        jw_key(w, "Location");
-                        jw_raw(w, STR("{\"description\":\"Where it is.\",\"schema\":{\"type\":\"string\",\"format\":\"uri-reference\"}}"));
-                }
-                if (has_tag(e)) etag_header(w);
-                jw_object_end(w);
-        }
-        if (r->op && answer_status(e) != 204) {
-                content(w, "application/json");
-                ref(w, "schemas", r->op->out->name);
-                content_end(w);
-        }
-        jw_object_end(w);
-}
-
-static const struct slug *slug_of(const struct service *s, const char *name)
-{
-        for (const struct slug *k = s->slugs; k && k->name; k++)
-                if (!strcmp(k->name, name)) return k;
-        for (const struct slug *k = kit_slugs; k->name; k++)
-                if (!strcmp(k->name, name)) return k;
-        return NULL;
-}
-
-/* What any route of its kind may refuse with, whatever its slugs. */
-static bool is_usual(const struct endpoint *e, int status)
-{
-        const struct route *r = e->route;
-        switch (status) {
-        case 400: case 500: return true;
-        case 401: case 403: return r->who != ANYONE;
-        case 404:           return e->n_vars > 0;
-        case 409: case 422: return r->idempotent;
-        case 411: case 413: case 415: return e->takes_body;
-        case 412:           return r->if_match != NO_IF_MATCH;
-        case 428:           return r->if_match == NEEDS_IF_MATCH;
-        case 414:           return r->op && !e->reads_body && r->op->in->n > e->n_vars;
-        case 429:           return r->per_minute >= 0;
-        case 503:           return e->service->has_db;
-        case 504:           return r->op != NULL;
-        default:            return false;
-        }
-}
-
-/* Which statuses a route may refuse with, each with the slugs that say why. */
-static void bad_responses(struct jw *w, const struct endpoint *e)
-{
-        const struct route *r = e->route;
-        static const int statuses[] = { 400, 401, 402, 403, 404, 406, 409, 410, 411, 412, 413, 414, 415, 422, 423, 428, 429, 500, 503, 504 };
-        for (size_t i = 0; i < COUNT(statuses); i++) {
-                int s = statuses[i];
-                char name[8], why[600] = "";
-                size_t n = 0;
-                bool usual = is_usual(e, s);
-                for (const char *const *k = r->slugs; k && *k; k++) {
-                        const struct slug *slug = slug_of(e->service, *k);
-                        if (!slug || slug->http != s || n >= sizeof why) continue;
-                        n += (size_t)snprintf(why + n, sizeof why - n, "%s`%s`: %s", n ? " " : "", slug->name, slug->doc);
-                }
-                if (!usual && !n) continue;
-                snprintf(name, sizeof name, "%d", s);
-                jw_key(w, name);
-                jw_object(w);
-                key_z(w, "description", n ? why : status_reason(s));
-                content(w, "application/problem+json");
-                ref(w, "schemas", "problem");
-                content_end(w);
-                jw_object_end(w);
-        }
-}
-
-static void security(struct jw *w, const struct route *r)
-{
-        static const char *const who[] = { [USER] = "Any signed-in user.", [VENDORS] = "Vendors, staff and admins.", [STAFF] = "Staff and admins.", [ADMIN] = "Admins." };
-        jw_key(w, "security");
-        jw_array(w);
+        jw_key(&a->w, "security");
+        jw_array(&a->w);
         if (r->who != ANYONE) {
-                jw_object(w);
-                jw_key(w, "bearer");
-                jw_array(w);
-                if (r->scope) jw_z(w, r->scope);
-                jw_array_end(w);
-                jw_object_end(w);
+                jw_object(&a->w);
+                jw_key(&a->w, "bearer");
+                jw_array(&a->w);
+                if (r->scope) jw_z(&a->w, r->scope);
+                jw_array_end(&a->w);
+                jw_object_end(&a->w);
         }
-        jw_array_end(w);
-        if (r->who == ANYONE) return;
-        char text[200];
-        snprintf(text, sizeof text, "%s%s%s%s", who[r->who], r->scope ? " The token needs the scope `" : "", r->scope ? r->scope : "", r->scope ? "`." : "");
-        key_z(w, "description", text);
+        jw_array_end(&a->w);
 }
 
-static void operation_id(struct jw *w, const struct endpoint *e)
+/* Who may, and what else the tables ask for, in words. */
+static void description(struct api *a, const struct route *r)
 {
-        char id[100];
+        struct buf b AUTO(buf_done) = BUF_INIT(4000);
+        buf_printf(&b, "For %s.", who_say(r->who));
+        if (r->scope) buf_printf(&b, " The token needs the scope `%s`.", r->scope);
+        if (r->idempotent) buf_lit(&b, " Needs an Idempotency-Key: a repeat within 24 hours gets the first answer.");
+        if (r->keyed) buf_lit(&b, " Needs an Idempotency-Key, which names the thing for good: a repeat gets the first answer.");
+        if (r->if_match) buf_printf(&b, " %s If-Match: what was changed meanwhile is not overwritten.", r->if_match == NEEDS_IF_MATCH ? "Needs" : "Knows");
+        if (r->per_minute > 0) buf_printf(&b, " %d requests a minute at most.", r->per_minute);
+        if (r->page) buf_lit(&b, " A page at a time: `next` leads on.");
+        jw_key(&a->w, "description");
+        jw_str(&a->w, buf_str(&b));
+}
+
+/* An operation's name is the function's; where a second route runs it, the method tells them apart. */
+void api_operation_id(const struct api *a, const struct endpoint *e, char id[120])
+{
         size_t n = 0;
+        bool again = false;
         if (e->route->op) {
-                key_z(w, "operationId", e->route->op->name);
+                for (const struct endpoint *o = a->all; o < e; o++) again |= o->route->op == e->route->op;
+                snprintf(id, 120, "%s%s%s", e->route->op->name, again ? "_by_" : "", again ? method_name(e->route->method) : "");
+                for (char *p = id; *p; p++) *p = (char)(*p >= 'A' && *p <= 'Z' ? *p + 32 : *p);
                 return;
         }
-        for (const char *p = e->route->path; *p && n + 1 < sizeof id; p++) id[n++] = *p == '/' || *p == '.' || *p == '{' || *p == '}' ? '_' : *p;
+        for (const char *p = e->route->path + 1; *p && n + 1 < 120; p++) id[n++] = *p == '/' || *p == '.' || *p == '{' || *p == '}' ? '_' : *p;
+        if (!n) n = (size_t)snprintf(id, 120, "front");
         id[n] = 0;
-        key_z(w, "operationId", n > 1 ? id + 1 : "front");
 }
 
-static void operation(struct jw *w, const struct endpoint *e)
+static void operation(struct api *a, const struct endpoint *e)
 {
         static const char *const methods[METHODS] = { [GET] = "get", [POST] = "post", [PUT] = "put", [PATCH] = "patch", [DELETE] = "delete" };
-        jw_key(w, methods[e->route->method]);
-        jw_object(w);
-        jw_key(w, "tags");
-        jw_array(w);
-        jw_z(w, e->service->name);
-        jw_array_end(w);
-        operation_id(w, e);
-        if (e->route->doc) key_z(w, "summary", e->route->doc);
-        security(w, e->route);
-        parameters(w, e);
-        request_body_of(w, e);
-        jw_key(w, "responses");
-        jw_object(w);
-        good_response(w, e);
-        bare_responses(w, e);
-        bad_responses(w, e);
-        jw_object_end(w);
-        jw_object_end(w);
+        char id[120];
+        api_operation_id(a, e, id);
+        jw_key(&a->w, methods[e->route->method]);
+        jw_object(&a->w);
+        jw_key(&a->w, "tags");
+        jw_array(&a->w);
+        jw_z(&a->w, e->service->name);
+        jw_array_end(&a->w);
+        api_key_z(a, "operationId", id);
+        if (e->route->doc) api_key_z(a, "summary", e->route->doc);
+        description(a, e->route);
+        security(a, e->route);
+        parameters(a, e);
+        request_body_of(a, e);
+        api_answers(a, e);
+        jw_object_end(&a->w);
 }
 
 /* ---- the document ------------------------------------------------------------------------------------------------------------ */
 
-static void paths(struct jw *w, const struct endpoint *all, size_t n)
+static void paths(struct api *a)
 {
-        jw_key(w, "paths");
-        jw_object(w);
-        for (size_t i = 0; i < n; i++) {
+        jw_key(&a->w, "paths");
+        jw_object(&a->w);
+        for (size_t i = 0; i < a->n; i++) {
                 bool seen = false;
-                for (size_t k = 0; k < i; k++) seen |= !strcmp(all[k].route->path, all[i].route->path);
+                for (size_t k = 0; k < i; k++) seen |= !strcmp(a->all[k].route->path, a->all[i].route->path);
                 if (seen) continue;
-                jw_key(w, all[i].route->path);
-                jw_object(w);
-                for (size_t k = i; k < n; k++)
-                        if (!strcmp(all[k].route->path, all[i].route->path)) operation(w, &all[k]);
-                jw_object_end(w);
+                jw_key(&a->w, a->all[i].route->path);
+                jw_object(&a->w);
+                for (size_t k = i; k < a->n; k++)
+                        if (!strcmp(a->all[k].route->path, a->all[i].route->path)) operation(a, &a->all[k]);
+                jw_object_end(&a->w);
         }
-        jw_object_end(w);
+        jw_object_end(&a->w);
 }
 
 static const char problem_schema[] =
@@ -314,58 +222,90 @@ static const char problem_schema[] =
         "\"required\":[\"pointer\",\"slug\",\"detail\"],\"properties\":{\"pointer\":{\"type\":\"string\",\"description\":\"a JSON Pointer into the body, or the name "
         "of a parameter or header\"},\"slug\":{\"type\":\"string\"},\"detail\":{\"type\":\"string\"}}}}}}";
 
-static void components(struct jw *w, const struct endpoint *all, size_t n)
+static void schemas(struct api *a)
 {
         struct spec_seen seen = { .n = 0 };
-        for (size_t i = 0; i < n; i++) {
-                if (!all[i].route->op) continue;
-                if (all[i].takes_body && !all[i].n_vars) spec_walk(&seen, all[i].route->op->in);
-                for (size_t k = 0; k < all[i].body.n; k++) {
-                        const struct field *f = &all[i].body.fields[k];
+        for (size_t i = 0; i < a->n; i++) {
+                const struct endpoint *e = &a->all[i];
+                if (!e->route->op) continue;
+                if (e->takes_body && !e->n_vars) spec_walk(&seen, e->route->op->in);
+                for (size_t k = 0; k < e->body.n; k++) {
+                        const struct field *f = &e->body.fields[k];
                         if (f->internal) continue;
                         if (f->kind == K_MONEY) spec_walk(&seen, &money_type);
                         if (f->of) spec_walk(&seen, f->of);
                 }
-                if (answer_status(&all[i]) != 204) spec_walk(&seen, all[i].route->op->out);
+                if (answer_status(e) != 204) spec_walk(&seen, e->route->op->out);
         }
-        jw_key(w, "components");
-        jw_object(w);
-        jw_key(w, "securitySchemes");
-        jw_raw(w, STR("{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\",\"bearerFormat\":\"JWT\",\"description\":\"an access token of POST /v1/sessions (RFC 9068)\"}}"));
-        jw_key(w, "schemas");
-        jw_object(w);
+        jw_key(&a->w, "schemas");
+        jw_object(&a->w);
         for (size_t i = 0; i < seen.n; i++) {
-                jw_key(w, seen.v[i]->name);
-                spec_schema(w, seen.v[i]);
+                jw_key(&a->w, seen.v[i]->name);
+                spec_schema(&a->w, seen.v[i]);
         }
-        jw_key(w, "problem");
-        jw_raw(w, STR(problem_schema));
-        jw_object_end(w);
-        jw_object_end(w);
+        jw_key(&a->w, "problem");
+        jw_raw(&a->w, STR(problem_schema));
+        jw_object_end(&a->w);
 }
 
-static void head(struct jw *w, const struct service *const *services)
+/* Every scope a route asks for, each once. */
+static void scopes(struct api *a, struct buf *out)
 {
-        key_z(w, "openapi", "3.1.0");
-        jw_key(w, "info");
-        jw_object(w);
-        key_z(w, "title", "Souk");
-        key_z(w, "version", "1");
-        key_z(w, "description", "A marketplace back end. Every refusal is application/problem+json.");
-        jw_key(w, "license");
-        jw_raw(w, STR("{\"name\":\"Apache-2.0\",\"identifier\":\"Apache-2.0\"}"));
-        jw_object_end(w);
-        jw_key(w, "servers");
-        jw_raw(w, STR("[{\"url\":\"/\"}]"));
-        jw_key(w, "tags");
-        jw_array(w);
-        for (; *services; services++) {
-                jw_object(w);
-                key_z(w, "name", (*services)->name);
-                if ((*services)->doc) key_z(w, "description", (*services)->doc);
-                jw_object_end(w);
+        for (size_t i = 0; i < a->n; i++) {
+                const char *scope = a->all[i].route->scope;
+                bool seen = !scope;
+                for (size_t k = 0; k < i && !seen; k++) seen = a->all[k].route->scope && !strcmp(a->all[k].route->scope, scope);
+                if (!seen) buf_printf(out, " `%s`", scope);
         }
-        jw_array_end(w);
+}
+
+static void components(struct api *a)
+{
+        struct buf doc AUTO(buf_done) = BUF_INIT(8000);
+        buf_lit(&doc, "An access token of POST /v1/sessions (a JWT of RFC 9068, five minutes). It has roles, of which each route says which it takes, and scopes:");
+        scopes(a, &doc);
+        jw_key(&a->w, "components");
+        jw_object(&a->w);
+        jw_key(&a->w, "securitySchemes");
+        jw_object(&a->w);
+        jw_key(&a->w, "bearer");
+        jw_object(&a->w);
+        api_key_z(a, "type", "http");
+        api_key_z(a, "scheme", "bearer");
+        api_key_z(a, "bearerFormat", "JWT");
+        jw_key(&a->w, "description");
+        jw_str(&a->w, buf_str(&doc));
+        jw_object_end(&a->w);
+        jw_object_end(&a->w);
+        schemas(a);
+        api_answer_parts(a);
+        jw_object_end(&a->w);
+}
+
+static void head(struct api *a)
+{
+        api_key_z(a, "openapi", "3.1.0");
+        jw_key(&a->w, "info");
+        jw_object(&a->w);
+        api_key_z(a, "title", "Souk");
+        api_key_z(a, "version", "1");
+        api_key_z(a, "description", "A marketplace back end. Bodies are JSON; every refusal is application/problem+json.");
+        jw_key(&a->w, "contact");
+        jw_raw(&a->w, STR("{\"name\":\"The Souk authors\"}"));
+        jw_key(&a->w, "license");
+        jw_raw(&a->w, STR("{\"name\":\"Apache-2.0\",\"identifier\":\"Apache-2.0\"}"));
+        jw_object_end(&a->w);
+        jw_key(&a->w, "servers");
+        jw_raw(&a->w, STR("[{\"url\":\"/\",\"description\":\"This program.\"}]"));
+        jw_key(&a->w, "tags");
+        jw_array(&a->w);
+        for (const struct service *const *s = a->services; *s; s++) {
+                jw_object(&a->w);
+                api_key_z(a, "name", (*s)->name);
+                if ((*s)->doc) api_key_z(a, "description", (*s)->doc);
+                jw_object_end(&a->w);
+        }
+        jw_array_end(&a->w);
 }
 
 /* The program's own pages come last, whether they are in the list or not. */
@@ -379,23 +319,24 @@ static void with_pages(const struct service *const *services, const struct servi
 
 void openapi_write(struct buf *out, const struct service *const *given)
 {
-        struct jw w = { .b = out, .pretty = true };
-        struct endpoint *all = calloc(ENDPOINTS_MAX, sizeof *all);      /* too much for a fiber's stack */
         const struct service *services[SERVICES_MAX + 2];
-        size_t n = 0;
+        struct api *a = calloc(1, sizeof *a);                           /* both too much for a fiber's stack */
+        struct endpoint *all = calloc(ENDPOINTS_MAX, sizeof *all);
         char err[256];
-        if (!all) abort();
+        if (!all || !a) abort();
         with_pages(given, services);
+        *a = (struct api){ .w = { .b = out, .pretty = true }, .services = services, .all = all };
         for (const struct service *const *s = services; *s; s++)
-                for (const struct route *r = (*s)->routes; r && r->path && n < ENDPOINTS_MAX; r++)
-                        if (endpoint_init(&all[n], *s, r, err) == 0) n++;
-                        else endpoint_done(&all[n]);
-        jw_object(&w);
-        head(&w, services);
-        paths(&w, all, n);
-        components(&w, all, n);
-        jw_object_end(&w);
+                for (const struct route *r = (*s)->routes; r && r->path && a->n < ENDPOINTS_MAX; r++)
+                        if (endpoint_init(&all[a->n], *s, r, err) == 0) a->n++;
+                        else endpoint_done(&all[a->n]);
+        jw_object(&a->w);
+        head(a);
+        paths(a);
+        components(a);
+        jw_object_end(&a->w);
         buf_char(out, '\n');
-        while (n) endpoint_done(&all[--n]);
+        for (size_t i = 0; i < a->n; i++) endpoint_done(&all[i]);
         free(all);
+        free(a);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Souk authors
  *
- * spec.h - JSON Schema (2020-12, as OpenAPI 3.1 has it) of messages. */
+ * spec.h - JSON Schema (2020-12, as OpenAPI 3.1 has it) of messages, and examples that hold to it. */
 #ifndef SPEC_H
 #define SPEC_H
 #include "json.h"
@@ -13,4 +13,8 @@ void spec_field(struct jw *w, const struct field *f);   /* the schema of one fie
 /* Adds t and every message below it to `seen`, each once, across calls. */
 struct spec_seen { const struct type *v[512]; size_t n; };
 void spec_walk(struct spec_seen *seen, const struct type *t);
+/* Writes one example of a message, of a field of t; an answer has no secrets, a patch one member (example.c). */
+enum spec_side { SPEC_REQUEST, SPEC_ANSWER, SPEC_PATCH };
+void spec_example(struct jw *w, const struct type *t, enum spec_side side);
+void spec_example_field(struct jw *w, const struct type *t, const struct field *f);
 #endif

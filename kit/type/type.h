@@ -24,6 +24,7 @@ struct format {                                         /* a named rule for text
         bool      (*is_valid)(str s);
         const char *pattern;                            /* ECMA 262, for OpenAPI; NULL: the name says it            */
         const char *say;                                /* "must be an e-mail address"                              */
+        const char *example;                            /* for OpenAPI, bare: "ada@example.org"                     */
 };
 extern const struct format format_email, format_url, format_slug, format_currency, format_country;
 

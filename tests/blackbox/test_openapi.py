@@ -2,9 +2,11 @@
 """The API's description: it is valid, and what it promises is what schemathesis gets."""
 import json
 import pathlib
+import re
 import subprocess
 import sys
 
+import jsonschema
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
@@ -27,15 +29,85 @@ def test_the_committed_description_is_the_programs(market):
     assert committed["paths"] == served["paths"] and committed["components"] == served["components"]
 
 
-def test_every_operation_has_a_name_a_word_and_its_refusals(market):
+@pytest.fixture(scope="module", name="spec")
+def _spec(market):
+    return market.get("/openapi.json").json()
+
+
+def operations(spec):
+    return [(f"{method.upper()} {path}", o) for path, methods in spec["paths"].items() for method, o in methods.items()]
+
+
+def resolved(spec, what):
+    """What a reference stands for."""
+    if "$ref" not in what:
+        return what
+    _, components, kind, name = what["$ref"].split("/")
+    return spec[components][kind][name]
+
+
+def test_every_operation_has_a_name_words_and_its_refusals(spec):
     names = set()
-    for path, methods in market.get("/openapi.json").json()["paths"].items():
-        for method, operation in methods.items():
-            assert operation["operationId"] not in names and (operation.get("summary") or operation.get("description")), (method, path)
-            names.add(operation["operationId"])
-            assert any(s.startswith("2") for s in operation["responses"])
-            if operation.get("security"):
-                assert {"401", "403"} <= set(operation["responses"]), (method, path)
+    for name, o in operations(spec):
+        assert o["operationId"] not in names and o["summary"] and o["description"].startswith("For "), name
+        names.add(o["operationId"])
+        assert any(s.startswith("2") for s in o["responses"]), name
+        assert {"400", "401", "500"} <= set(o["responses"]), name
+        for requirement in o["security"]:
+            assert all(f"`{scope}`" in o["description"] for scope in requirement["bearer"]), name
+            assert not requirement["bearer"] or "403" in o["responses"], name
+        if any(p["name"] == "Idempotency-Key" for p in o["parameters"]):
+            assert {"409", "422"} <= set(o["responses"]), name
+        if "requestBody" in o:
+            assert {"411", "413", "415"} <= set(o["responses"]), name
+
+
+def test_every_example_holds_to_its_schema(spec):
+    def check(schema, value, where):
+        whole = {**schema, "components": spec["components"]}
+        faults = list(jsonschema.Draft202012Validator(whole, format_checker=jsonschema.FormatChecker()).iter_errors(value))
+        assert not faults, f"{where}: {faults[0].message}: {json.dumps(value)[:300]}"
+
+    seen = 0
+    for name, o in operations(spec):
+        for p in o["parameters"]:
+            if "example" in p:
+                check(p["schema"], p["example"], f"{name} {p['name']}")
+        contents = [("request", o.get("requestBody", {}))] + [(s, resolved(spec, r)) for s, r in o["responses"].items()]
+        for where, holder in contents:
+            for media, content in holder.get("content", {}).items():
+                examples = [content["example"]] if "example" in content else [resolved(spec, e)["value"] for e in content.get("examples", {}).values()]
+                assert examples or "$ref" not in content["schema"], f"{name} {where} {media} has no example"
+                for e in examples:
+                    check(content["schema"], e, f"{name} {where}")
+                    seen += 1
+    assert seen > 200
+
+
+def test_the_same_thing_has_the_same_id_in_every_example(spec):
+    made = spec["paths"]["/v1/orders"]["post"]["responses"]["201"]["content"]["application/json"]["example"]["id"]
+    assert spec["paths"]["/v1/payments/{order_id}"]["get"]["responses"]["200"]["content"]["application/json"]["example"]["order_id"] == made
+    assert [p["example"] for p in spec["paths"]["/v1/orders/{id}"]["get"]["parameters"] if p["in"] == "path"] == [made]
+
+
+def test_links_lead_to_operations_by_their_parameters(spec):
+    parameters = {o["operationId"]: {p["name"] for p in o["parameters"] if p["in"] == "path"} for _, o in operations(spec)}
+    links = {}
+    for name, o in operations(spec):
+        for response in o["responses"].values():
+            for link in resolved(spec, response).get("links", {}).values():
+                assert set(link["parameters"]) == parameters[link["operationId"]], (name, link)
+                links.setdefault(name, set()).add(link["operationId"])
+                for value in link["parameters"].values():
+                    assert re.fullmatch(r"\$response\.body#/[\w/]+|\$request\.path\.\w+", value)
+    assert {"order_get", "invoice_get", "payment_get"} <= links["POST /v1/orders"] and "product_get" in links["GET /v1/products"]
+
+
+def test_nothing_is_described_that_nobody_refers_to(spec):
+    text = json.dumps(spec)
+    for kind in ("schemas", "responses", "headers", "examples"):
+        for name in spec["components"][kind]:
+            assert f'"#/components/{kind}/{name}"' in text, (kind, name)
 
 
 # TRACE is not known here, which is a 501 and no fault (RFC 9110 section 15.6.2); GET of /v1/inventory/receipts asks for a product of that name.

@@ -313,6 +313,7 @@ WORLD_TEST(the_pages_are_made_of_the_tables)
         HAS(a.body, "\"openapi\": \"3.1.0\"");
         HAS(a.body, "\"/v1/toys/{id}/stock\"");
         HAS(a.body, "\"operationId\": \"toy_make\"");
+        HAS(a.body, "\"id\": \"$response.body#/id\"");
         HAS(a.body, "`no_weapons`: Weapons are not sold.");
         LACKS(a.body, "after_text");
         CHECK_OK(json_validate(as(w, ""), a.body));

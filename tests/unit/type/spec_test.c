@@ -89,4 +89,39 @@ TEST(a_walk_finds_every_message_below_once)
                 && seen.v[4] == &tree_type);
 }
 
+TEST(an_example_is_taken_by_the_reader_of_its_message)
+{
+        static const struct type *const types[] = { &part_type, &tree_type, &sample_type, &loose_type, &account_type, &inner_type, &money_type, &nothing_type };
+        struct buf b AUTO(buf_done) = BUF_INIT(1 << 16);
+        for (size_t i = 0; i < COUNT(types); i++) {
+                CTX(c);
+                struct jw w = { .b = &b };
+                buf_clear(&b);
+                spec_example(&w, types[i], SPEC_REQUEST);
+                void *out = arena_alloc(c.arena, types[i]->size);
+                if (json_read(&c, types[i], buf_str(&b), out, JSON_STRICT) < 0) cm_fail_msg("%s: %s", types[i]->name, flaws(&c));
+        }
+}
+
+TEST(an_example_says_what_the_table_says_and_no_secret_in_an_answer)
+{
+        struct buf b AUTO(buf_done) = BUF_INIT(1 << 16);
+        struct jw w = { .b = &b };
+        spec_example(&w, &account_type, SPEC_REQUEST);
+        CHECK_STR(buf_str(&b), "{\"email\":\"ada@example.org\",\"password\":\"correct horse battery\",\"country\":\"DE\"}");
+        buf_clear(&b);
+        w = (struct jw){ .b = &b };
+        spec_example(&w, &account_type, SPEC_ANSWER);
+        CHECK_STR(buf_str(&b), "{\"email\":\"ada@example.org\",\"country\":\"DE\"}");
+        buf_clear(&b);
+        w = (struct jw){ .b = &b };
+        spec_example(&w, &sample_type, SPEC_ANSWER);
+        CHECK_STR(json_member(buf_str(&b), "small"), "7");
+        CHECK_STR(json_member(buf_str(&b), "colour"), "\"red\"");
+        buf_clear(&b);
+        w = (struct jw){ .b = &b };
+        spec_example_field(&w, &loose_type, type_field(&loose_type, STR("name")));
+        CHECK_STR(buf_str(&b), "\"Halde\"");
+}
+
 TEST_MAIN
