@@ -62,6 +62,7 @@ struct app {
         struct config *config;
         uint8_t      secret[32], tag_key[16];           /* tag_key: of entity tags (condition.c)   */
         enum access_log access_log;
+        str          cors_origins;                      /* the setting; empty: none               */
         const struct app_options *options;              /* NULL in a test's world                 */
         const char  *db_prefix;                         /* "souk_"                                */
         str          admin_url;
@@ -180,6 +181,8 @@ int  request_body(struct request *q, str *out);         /* read once; checks typ
 int  header_refused(struct ctx *c, int http, const char *slug, const char *header, const char *why);
 int  answer_status(const struct endpoint *e);
 int  location_write(struct ctx *c, const char *pattern, const struct type *t, const void *msg, str *out);
+enum { METHOD_LIST_MAX = 80 };
+str  methods_write(unsigned allowed, char out[METHOD_LIST_MAX]);        /* "GET, HEAD" of bits 1 << method */
 void allow_write(struct request *q);                      /* Allow: the methods of the path, and Accept-Patch where one is PATCH */
 /* Writes c's fault as problem+json (RFC 9457) and sets status and headers that go with it. */
 void problem_write(struct request *q, int code);
@@ -206,6 +209,11 @@ struct limiter *rate_open(void);
 int  rate_of(const struct config *k, const struct route *r);
 int  rate_before(struct request *q);
 void rate_after(struct request *q);
+
+/* cors.c */
+int  cors_check(struct ctx *c, str origins);            /* -INVALID_ARGUMENT with a sentence: a word of the setting is no origin */
+void cors_after(struct request *q);
+void vary_on(struct request *q, const char *field);     /* the answer depends on this field of the request: one more word in Vary */
 
 /* access.c */
 void access_line(struct request *q);

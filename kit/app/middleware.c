@@ -77,6 +77,7 @@ const struct middleware middlewares[] = {
         { "identity of the request", identify,   say_trace    },
         { "access line",             NULL,       access_line  },
         { "metrics",                 NULL,       stats_count  },
+        { "cross-origin",            NULL,       cors_after   },
         { "routing",                 find_route, say_cache    },
         { "authentication",          authenticate, NULL       },
         { "rate limit",              rate_before, rate_after  },

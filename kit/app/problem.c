@@ -113,13 +113,18 @@ static void accept_patch(struct request *q)
         res_header(q->c, q->x, "accept-patch", m.endpoint->route->patches ? STR("application/merge-patch+json, application/json") : STR("application/json"));
 }
 
-void allow_write(struct request *q)
+str methods_write(unsigned allowed, char out[METHOD_LIST_MAX])
 {
-        char list[80];
         size_t n = 0;
         for (int m = GET; m < METHODS; m++)
-                if (q->match.allowed & 1u << m) n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", method_name(m));
-        res_header(q->c, q->x, "allow", (str){ list, n });
+                if (allowed & 1u << m) n += (size_t)snprintf(out + n, METHOD_LIST_MAX - n, "%s%s", n ? ", " : "", method_name(m));
+        return (str){ out, n };
+}
+
+void allow_write(struct request *q)
+{
+        char list[METHOD_LIST_MAX];
+        res_header(q->c, q->x, "allow", methods_write(q->match.allowed, list));
         if (q->match.allowed & 1u << PATCH) accept_patch(q);
 }
 

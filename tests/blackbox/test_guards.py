@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What stands before every route: rate limits. A program of its own, with limits that a test can reach."""
+"""What stands before every route: rate limits, pages of other origins. A program of its own, with limits that a test can reach."""
 import re
 
 import httpx
 import pytest
 
-from souk import Souk
+from souk import Souk, run
 
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory):
     top = tmp_path_factory.mktemp("guarded")
     top.chmod(0o711)
-    with Souk(top, "--workers", "1", "--no-seed", SOUK_RATE_LIMIT_READS="5", SOUK_RATE_LIMIT_WRITES="2") as souk:
+    with Souk(top, "--workers", "1", "--no-seed", SOUK_RATE_LIMIT_READS="5", SOUK_RATE_LIMIT_WRITES="2",
+              SOUK_CORS_ORIGINS="https://shop.example, http://localhost:5173") as souk:
         yield souk
 
 
@@ -62,3 +63,39 @@ def test_probes_have_no_limit(guarded):
         assert {a.status_code for a in answers} == {200}
         assert "ratelimit" not in answers[0].headers
     assert re.search(r'souk_http_rate_limited_total\{method="GET",route="/v1/products"\} \d+', answers[-1].text)
+
+
+# ---- pages of other origins -----------------------------------------------------------------------------------------
+
+def test_a_page_of_a_named_origin_asks_before_it_orders(guarded):
+    asks = {"origin": "https://shop.example", "access-control-request-method": "POST",
+            "access-control-request-headers": "authorization,content-type,idempotency-key"}
+    answer = httpx.options(guarded.url + "/v1/orders", headers=asks)
+    assert answer.status_code == 204
+    assert answer.headers["access-control-allow-origin"] == "https://shop.example"
+    assert "POST" in answer.headers["access-control-allow-methods"].split(", ")
+    assert set(asks["access-control-request-headers"].split(",")) <= set(answer.headers["access-control-allow-headers"].split(", "))
+    assert int(answer.headers["access-control-max-age"]) > 0
+    assert "origin" in answer.headers["vary"]
+
+
+def test_a_page_reads_answers_and_refusals_and_the_fields_it_needs(guarded):
+    for path, status in (("/v1/brands", 200), ("/v1/orders", 401), ("/nowhere", 404)):
+        answer = httpx.get(guarded.url + path, headers={"origin": "http://localhost:5173"})
+        assert answer.status_code == status
+        assert answer.headers["access-control-allow-origin"] == "http://localhost:5173"
+        assert {"etag", "link", "location", "retry-after", "ratelimit", "idempotency-replayed"} <= set(answer.headers["access-control-expose-headers"].split(", "))
+        assert "access-control-allow-credentials" not in answer.headers
+
+
+def test_other_origins_are_told_nothing(guarded):
+    for origin in ("https://evil.example", "null", "https://shop.example:8443", "http://shop.example"):
+        answer = httpx.get(guarded.url + "/v1/brands/", headers={"origin": origin})
+        assert "access-control-allow-origin" not in answer.headers
+        assert "origin" in answer.headers["vary"]
+
+
+def test_a_setting_that_is_no_origin_stops_the_start(tmp_path):
+    done = run("run", "--data", str(tmp_path / "data"), SOUK_CORS_ORIGINS="shop.example")
+    assert done.returncode != 0
+    assert "cors-origins" in done.stderr and "shop.example" in done.stderr
