@@ -6,8 +6,10 @@
 #define ITEM_H
 #include "kit.h"
 
-/* The dearest order is 10^14 minor units: what is worked out of it, and the sum of a ledger of thousands of such, fits 64 bits. */
-enum { ITEMS_MAX = 100, QUANTITY_MAX = 999, PRICE_MAX = 1000000000 };
+/* Of an ordinary basket, and of an order that staff import. */
+enum { ITEMS_MAX = 100, QUANTITY_MAX = 999, PRICE_MAX = 1000000000, IMPORT_ITEMS_MAX = 1000, IMPORT_QUANTITY_MAX = 1000000 };
+/* The dearest order, in minor units: what is worked out of it, and the sum of a ledger of thousands of such, fits 64 bits. */
+#define TOTAL_MAX ((int64_t)ITEMS_MAX * QUANTITY_MAX * PRICE_MAX)
 
 struct item { uid product_id; int32_t quantity; };
 DECLARE_LIST(item);

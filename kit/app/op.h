@@ -127,6 +127,7 @@ struct service {
         const struct migration *migrations;
         const struct query *const *queries;             /* <name>_queries of sql2h                                  */
         const struct setting *settings;                 /* its part of the configuration (config.h)                 */
+        const char *scopes;                             /* that its operations look for, beside those of its routes: "orders:import"; NULL: none */
         /* Long-lived state, one a worker, zeroed before start; reached with unit_state(c). start may wait; all may be NULL. */
         size_t      state_bytes;
         int         (*start)(struct ctx *c, void *state);

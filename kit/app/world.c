@@ -61,13 +61,17 @@ static unsigned roles_of(str name)
         return ROLE_CUSTOMER;
 }
 
-/* Every scope that a route asks for. */
+/* Every scope that a route or an operation asks for. */
 static str all_scopes(struct world *w, struct arena *a)
 {
         str all = STR("");
         for (size_t i = 0; i < w->app.n_endpoints; i++) {
                 const char *scope = w->app.endpoints[i].route->scope;
                 if (scope) all = arena_printf(a, STR_FMT " %s", STR_ARG(all), scope);
+        }
+        for (size_t i = 0; i < w->app.n_services; i++) {
+                const char *scopes = w->app.services[i]->scopes;
+                if (scopes) all = arena_printf(a, STR_FMT " %s", STR_ARG(all), scopes);
         }
         return all;
 }

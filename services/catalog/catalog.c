@@ -41,7 +41,7 @@ static const struct type image_url_type = { "image_url", "the address of a pictu
 
 MESSAGE(item, "some of a product",
         F(item, 1, product_id),
-        F(item, 2, quantity, .min = 1, .max = QUANTITY_MAX));
+        F(item, 2, quantity, .min = 1, .max = IMPORT_QUANTITY_MAX));
 MESSAGE(attribute, "a property of a product",
         F(attribute, 1, name, .min = 1, .max = 100),
         F(attribute, 2, value, .max = 2000));
@@ -107,7 +107,7 @@ MESSAGE(category_page, "categories, a page", F_LIST(category_page, 1, items, cat
 MESSAGE(brand, "a brand", F(brand, 1, id), F(brand, 2, name), F(brand, 3, created_at));
 MESSAGE(brand_filter, "which brands", PAGE_FIELDS(brand_filter, 1));
 MESSAGE(brand_page, "brands, a page", F_LIST(brand_page, 1, items, brand), PAGE_LINK_FIELDS(brand_page, 2));
-MESSAGE(basket, "what somebody wants to know the price of", F_LIST(basket, 1, items, item, .min = 1, .max = ITEMS_MAX));
+MESSAGE(basket, "what somebody wants to know the price of", F_LIST(basket, 1, items, item, .min = 1, .max = IMPORT_ITEMS_MAX));
 MESSAGE(quote_line, "the price of a line",
         F(quote_line, 1, product_id),
         F(quote_line, 2, name),

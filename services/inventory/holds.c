@@ -41,7 +41,7 @@ MESSAGE(sale_seen, "is there a sale", F(sale_seen, 1, sold));
 MESSAGE(hold_request, "stock asked for, all of it or none",
         F(hold_request, 1, order_id),
         F(hold_request, 2, attempt, .min = 1, .max = INT32_MAX),
-        F_LIST(hold_request, 3, items, item, .min = 1, .max = ITEMS_MAX));
+        F_LIST(hold_request, 3, items, item, .min = 1, .max = IMPORT_ITEMS_MAX));
 MESSAGE(hold, "stock held",
         F(hold, 1, order_id),
         F(hold, 2, expires_at));
@@ -261,6 +261,19 @@ static int inventory_hold(struct ctx *c, struct batch *b)
 
 BATCHED(hold_commit, order_confirmation, nothing);
 
+/* A product is held once, on however many lines it stands. */
+static int64_t products_of(const struct order_line_list *l)
+{
+        int64_t n = 0;
+
+        for (size_t i = 0; i < l->n; i++) {
+                size_t k = 0;
+                while (k < i && !uid_eq(l->v[k].product_id, l->v[i].product_id)) k++;
+                n += k == i;
+        }
+        return n;
+}
+
 static int hold_commit(struct ctx *c, struct batch *b)
 {
         struct hold_keys k = { .orders = { arena_many(c->arena, struct order_at, b->n), 0 } };
@@ -269,7 +282,7 @@ static int hold_commit(struct ctx *c, struct batch *b)
 
         EACH_CALL(v, b) {
                 k.orders.v[k.orders.n++] = (struct order_at){ hold_commit_in(v)->id, hold_commit_in(v)->attempt };
-                lines += (int64_t)hold_commit_in(v)->items.n;
+                lines += products_of(&hold_commit_in(v)->items);
         }
         TX(tx, c);
         TRY(moved = holds_commit(tx, &k));

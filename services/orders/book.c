@@ -20,12 +20,14 @@
 DECLARE_LIST(order_ref);
 DECLARE_LIST(order_seen);
 struct order_keys    { struct order_ref_list keys; };
-struct invoice_block { str series; int32_t year; int64_t taken, last_no; };
-struct confirm_row   { uid id, buyer; int32_t attempt; int64_t fingerprint, total; str cur; int64_t invoice_no; };
+DECLARE_LIST(number_block);
+struct number_blocks { struct number_block_list blocks; };
+struct confirm_row   { uid id, buyer; int32_t attempt; int64_t fingerprint, total; str cur; int64_t invoice_no; when placed_at; int32_t year;
+                       str note; struct postal_address ship_to; };
 struct line_row      { uid order_id; int32_t line; uid product_id; int32_t quantity; int64_t price; int32_t vat_bp; str name; };
 DECLARE_LIST(confirm_row);
 DECLARE_LIST(line_row);
-struct confirm_batch { when at; str series; int32_t year; struct confirm_row_list rows, revived; struct line_row_list lines; };
+struct confirm_batch { str series; struct confirm_row_list rows, revived; struct line_row_list lines; };
 struct tombstone     { uid id; int32_t state, attempt; str reason; };
 DECLARE_LIST(tombstone);
 struct abandon_batch { when at; struct tombstone_list rows; };
@@ -44,16 +46,21 @@ MESSAGE(confirm, "an order to be confirmed",
         F(confirm, 3, attempt),
         F(confirm, 4, fingerprint),
         F(confirm, 5, total),
-        F_LIST(confirm, 6, lines, order_line));
+        F_LIST(confirm, 6, lines, order_line),
+        F(confirm, 7, placed_at, .optional = true),
+        F(confirm, 8, note, .optional = true),
+        F_MSG(confirm, 9, ship_to, postal_address, .optional = true));
 MESSAGE(confirmed, "what became of it",
         F(confirmed, 1, was_there),
         F(confirmed, 2, invoice_number),
         F(confirmed, 3, placed_at));
-MESSAGE(invoice_block, "numbers taken for a batch",
-        F(invoice_block, 1, series),
-        F(invoice_block, 2, year),
-        F(invoice_block, 3, taken, .optional = true),
-        F(invoice_block, 4, last_no));
+MESSAGE(number_block, "numbers taken of a series and year",
+        F(number_block, 1, series),
+        F(number_block, 2, year),
+        F(number_block, 3, taken, .optional = true),
+        F(number_block, 4, last_no));
+MESSAGE(number_blocks, "numbers taken for a transaction",
+        F_LIST(number_blocks, 1, blocks, number_block));
 MESSAGE(confirm_row, "a row of orders",
         F(confirm_row, 1, id),
         F(confirm_row, 2, buyer),
@@ -61,7 +68,11 @@ MESSAGE(confirm_row, "a row of orders",
         F(confirm_row, 4, fingerprint),
         F(confirm_row, 5, total),
         F(confirm_row, 6, cur),
-        F(confirm_row, 7, invoice_no));
+        F(confirm_row, 7, invoice_no),
+        F(confirm_row, 8, placed_at),
+        F(confirm_row, 9, year),
+        F(confirm_row, 10, note, .optional = true),
+        F_MSG(confirm_row, 11, ship_to, postal_address, .optional = true));
 MESSAGE(line_row, "a row of order_item",
         F(line_row, 1, order_id),
         F(line_row, 2, line),
@@ -71,12 +82,10 @@ MESSAGE(line_row, "a row of order_item",
         F(line_row, 6, vat_bp),
         F(line_row, 7, name));
 MESSAGE(confirm_batch, "a batch of confirmations",
-        F(confirm_batch, 1, at),
-        F(confirm_batch, 2, series),
-        F(confirm_batch, 3, year),
-        F_LIST(confirm_batch, 4, rows, confirm_row),
-        F_LIST(confirm_batch, 5, revived, confirm_row),
-        F_LIST(confirm_batch, 6, lines, line_row));
+        F(confirm_batch, 1, series),
+        F_LIST(confirm_batch, 2, rows, confirm_row),
+        F_LIST(confirm_batch, 3, revived, confirm_row),
+        F_LIST(confirm_batch, 4, lines, line_row));
 MESSAGE(tombstone, "an attempt to be given up",
         F(tombstone, 1, id),
         F(tombstone, 2, state),
@@ -138,18 +147,6 @@ static int order_find(struct ctx *c, struct batch *b)
 
 /* ---- confirm -------------------------------------------------------------------------------------------------------- */
 
-int confirm_lines(struct ctx *c, const struct quote *quote, struct order_line_list *out)
-{
-        *out = (struct order_line_list){ arena_many(c->arena, struct order_line, quote->lines.n), quote->lines.n };
-        if (!out->v)
-                return fail(c, RESOURCE_EXHAUSTED, "too_large", "the order is too large");
-        for (size_t i = 0; i < quote->lines.n; i++) {
-                const struct quote_line *q = &quote->lines.v[i];
-                out->v[i] = (struct order_line){ q->product_id, q->name, q->quantity, q->price, q->total, q->vat_bp };
-        }
-        return 0;
-}
-
 BATCHED(order_confirm, confirm, confirmed);
 
 /* One call against what the book already says of its order. Decides into v->verdict and *out; returns whether a row is to be written. */
@@ -170,10 +167,11 @@ static bool confirm_may_write(struct call *v, const struct order_seen *seen)
         return v->verdict == 0;
 }
 
-static struct confirm_row *row_add(struct confirm_row_list *l, const struct confirm *in)
+static void row_add(struct confirm_row_list *l, const struct confirm *in, when now)
 {
-        l->v[l->n] = (struct confirm_row){ in->id, in->buyer, in->attempt, in->fingerprint, in->total.minor, str_of(in->total.cur), 0 };
-        return &l->v[l->n++];
+        when at = in->placed_at.us ? in->placed_at : now;
+        l->v[l->n++] = (struct confirm_row){ in->id, in->buyer, in->attempt, in->fingerprint, in->total.minor, str_of(in->total.cur), 0, at, when_year(at),
+                                             in->note, in->ship_to };
 }
 
 static void lines_add(struct line_row_list *l, const struct confirm *in)
@@ -196,6 +194,7 @@ static int confirmation_emit(struct db *tx, const struct call *v)
  * later attempt. `write` says of each call whether it is written. */
 static int confirm_sort(struct db *tx, struct batch *b, bool *write, struct confirm_batch *w)
 {
+        when now = clock_now();
         struct ctx *c = db_ctx(tx);
         struct order_keys keys = { { arena_many(c->arena, struct order_ref, b->n), b->n } };
         struct order_seen_list seen = { 0 };
@@ -223,30 +222,61 @@ static int confirm_sort(struct db *tx, struct batch *b, bool *write, struct conf
                 const struct order_seen *s = seen_of(&seen, keys.keys.v[i].id);
                 write[i] = confirm_may_write(&b->v[i], s);
                 if (!write[i]) continue;
-                row_add(s ? &w->revived : &w->rows, order_confirm_in(&b->v[i]));
+                row_add(s ? &w->revived : &w->rows, order_confirm_in(&b->v[i]), now);
                 lines_add(&w->lines, order_confirm_in(&b->v[i]));
         }
         return 0;
 }
 
+/* One more number of that series and year. */
+static void block_count(struct number_block_list *l, str series, int32_t year)
+{
+        size_t i = 0;
+        while (i < l->n && l->v[i].year != year) i++;
+        if (i == l->n) l->v[l->n++] = (struct number_block){ .series = series, .year = year };
+        l->v[i].taken++;
+}
+
+/* Takes as many numbers as there are rows, of each year that is among them: one statement, however many. Afterwards last_no of a block is the number
+ * before its first. */
+static int numbers_of(struct db *tx, const struct confirm_batch *w, struct number_blocks *out)
+{
+        struct ctx *c = db_ctx(tx);
+        struct number_block_list taken;
+
+        out->blocks = (struct number_block_list){ arena_many(c->arena, struct number_block, w->rows.n + w->revived.n), 0 };
+        if (!out->blocks.v)
+                return too_large(c);
+        for (size_t i = 0; i < w->rows.n; i++) block_count(&out->blocks, w->series, w->rows.v[i].year);
+        for (size_t i = 0; i < w->revived.n; i++) block_count(&out->blocks, w->series, w->revived.v[i].year);
+        TRY(numbers_take(tx, out, &taken));
+        for (size_t i = 0; i < taken.n; i++)
+                for (size_t k = 0; k < out->blocks.n; k++)
+                        if (out->blocks.v[k].year == taken.v[i].year) out->blocks.v[k].last_no = taken.v[i].last_no - out->blocks.v[k].taken;
+        return 0;
+}
+
+static int64_t number_next(struct number_blocks *n, int32_t year)
+{
+        size_t i = 0;
+        while (n->blocks.v[i].year != year) i++;                                /* there is one: it was counted */
+        return ++n->blocks.v[i].last_no;
+}
+
 /* Numbers in the order of the callers; the rows of either list stand in that order too. */
 static int confirm_number(struct db *tx, struct batch *b, const bool *write, struct confirm_batch *w)
 {
-        struct invoice_block block = { w->series, w->year, (int64_t)(w->rows.n + w->revived.n), 0 };
+        struct number_blocks numbers;
         size_t row = 0, revived = 0;
-        int64_t no;
 
-        TRY(invoices_take(tx, &block, &block));
-        no = block.last_no - block.taken;
+        TRY(numbers_of(tx, w, &numbers));
         for (size_t i = 0; i < b->n; i++) {
                 struct call *v = &b->v[i];
                 if (!write[i]) continue;
-                no++;
-                if (row < w->rows.n && uid_eq(w->rows.v[row].id, order_confirm_in(v)->id))
-                        w->rows.v[row++].invoice_no = no;
-                else
-                        w->revived.v[revived++].invoice_no = no;
-                *order_confirm_out(v) = (struct confirmed){ false, invoice_number(v->c, w->series, w->year, no), w->at };
+                bool is_row = row < w->rows.n && uid_eq(w->rows.v[row].id, order_confirm_in(v)->id);
+                struct confirm_row *r = is_row ? &w->rows.v[row++] : &w->revived.v[revived++];
+                r->invoice_no = number_next(&numbers, r->year);
+                *order_confirm_out(v) = (struct confirmed){ false, invoice_number(v->c, w->series, r->year, r->invoice_no), r->placed_at };
                 TRY(confirmation_emit(tx, v));
         }
         return 0;
@@ -254,10 +284,9 @@ static int confirm_number(struct db *tx, struct batch *b, const bool *write, str
 
 static int order_confirm(struct ctx *c, struct batch *b)
 {
-        struct confirm_batch w = { .at = clock_now(), .series = STR(INVOICE_SERIES) };
+        struct confirm_batch w = { .series = STR(INVOICE_SERIES) };
         bool *write = arena_many(c->arena, bool, b->n);
 
-        w.year = when_year(w.at);
         TX(tx, c);
         TRY(confirm_sort(tx, b, write, &w));
         if (w.rows.n + w.revived.n == 0)

@@ -8,7 +8,9 @@
 #include "orders/orders.h"
 
 struct order_seen { uid id, buyer; int32_t state, attempt; int64_t fingerprint; };     /* attempt 0: never seen */
-struct confirm    { uid id, buyer; int32_t attempt; int64_t fingerprint; money total; struct order_line_list lines; };
+/* state: confirmed also when it was cancelled or came back since; then look at the order itself */
+struct confirm    { uid id, buyer; int32_t attempt; int64_t fingerprint; money total; struct order_line_list lines;
+                    when placed_at; str note; struct postal_address ship_to; };         /* placed_at absent: now */
 struct confirmed  { bool was_there; str invoice_number; when placed_at; };              /* was_there: a twin confirmed it first */
 
 extern const char *const order_state_names[];
@@ -16,8 +18,17 @@ extern const struct type order_seen_type, confirm_type, confirmed_type;
 CONTRACT(order_find,    order_ref, order_seen)          /* attempt 0 when never seen. Batched */
 CONTRACT(order_confirm, confirm,   confirmed)           /* order_expired, order_rejected. Batched */
 
-/* The quoted basket as the lines of an order. -RESOURCE_EXHAUSTED when the arena is full. */
-int confirm_lines(struct ctx *c, const struct quote *quote, struct order_line_list *out);
+struct orders_state { struct cache *buyers; };          /* of a worker: whom identity knows */
+
+/* Staff act on others' orders, or import some, with a scope of their own: the role alone is not enough, nor is the scope in a customer's token. */
+static inline bool staff_may(const struct ctx *c, const char *scope)
+{
+        return caller_has_role(c, ROLE_STAFF | ROLE_ADMIN | ROLE_SERVICE) && caller_has_scope(c, scope);
+}
+
+/* Numbers of a series and year: asked for `taken`, the counter stands at last_no and is locked to the commit. */
+struct number_block { str series; int32_t year; int64_t taken, last_no; };
+extern const struct type number_block_type;
 
 /* ---- invoices (invoice.c) ---- */
 #define INVOICE_SERIES "SK"

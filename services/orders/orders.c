@@ -7,20 +7,16 @@
  * The id of an order is made from (buyer, Idempotency-Key), so every retry, by anyone, at any replica and after any crash, names the same order, the
  * same hold and the same payment. A refusal is not stored; what it held is given up under the order's tombstone, which also
  * stops any slow twin of this attempt. */
-#include "orders/orders.h"
-#include "app.h"
-#include "book.h"
-#include "catalog/catalog.h"
+#include "draft.h"
 #include "inventory/inventory.h"
+#include "identity/identity.h"
 #include "orders_sql.h"
 #include "payments/payments.h"
 
 /* ---- messages ------------------------------------------------------------------------------------------------------- */
 
-const char *const order_state_names[] = { "confirmed", "rejected", "expired", "cancelled", "returned", NULL };
+const char *const order_state_names[] = { "confirmed", "rejected", "expired", "cancelled", "returned", "partly_returned", NULL };
 
-struct means       { str card; };
-struct order_draft { struct item_list items; struct means payment; };
 struct order_summary { uid id; int32_t state; str invoice_number; money total; when placed_at; };
 DECLARE_LIST(order_summary);
 struct order_filter  { PAGE_MEMBERS; };
@@ -29,23 +25,19 @@ struct order_key     { uid id, buyer; };
 
 MESSAGE(order_ref, "an order",
         F(order_ref, 1, id, .doc = "The order."));
-MESSAGE(means, "how it is paid",
-        F(means, 1, card, .optional = true, .secret = true, .min = 12, .max = 19, .doc = "The card's number, digits only. Left out: the test card that always pays.",
-          .example = "\"4242424242424242\""));
-MESSAGE(order_draft, "what a buyer wants; prices come from the catalogue, never from here",
-        F_LIST(order_draft, 1, items, item, .min = 1, .max = ITEMS_MAX, .doc = "Products and how many of each; every product once."),
-        F_MSG(order_draft, 2, payment, means, .optional = true, .doc = "How it is paid."));
 MESSAGE(order_line, "one line of an order, as it was quoted",
         F(order_line, 1, product_id),
         F(order_line, 2, name),
         F(order_line, 3, quantity),
         F(order_line, 4, price, .doc = "Of one, VAT included."),
         F(order_line, 5, total),
-        F(order_line, 6, vat_bp, .doc = "The VAT rate in hundredths of a percent: 1900 is 19 %."));
+        F(order_line, 6, vat_bp, .doc = "The VAT rate in hundredths of a percent: 1900 is 19 %."),
+        F(order_line, 7, credited, .optional = true, .doc = "How many of them were cancelled or came back."));
 MESSAGE(order_change, "one change of state",
         F(order_change, 1, state, .names = order_state_names),
         F(order_change, 2, at),
-        F(order_change, 3, note, .optional = true));
+        F(order_change, 3, note, .optional = true),
+        F(order_change, 4, credit_note_number, .optional = true));
 MESSAGE(order, "an order",
         F(order, 1, id),
         F(order, 2, buyer),
@@ -54,7 +46,9 @@ MESSAGE(order, "an order",
         F(order, 5, total),
         F(order, 6, placed_at),
         F_LIST(order, 7, items, order_line),
-        F_LIST(order, 8, history, order_change));
+        F_LIST(order, 8, history, order_change),
+        F(order, 9, note, .optional = true, .doc = "The buyer's words to the seller."),
+        F_MSG(order, 10, ship_to, postal_address, .optional = true, .doc = "Where it goes, as it was said then."));
 MESSAGE(order_confirmation, "an order stands",
         F(order_confirmation, 1, id),
         F(order_confirmation, 2, buyer),
@@ -124,21 +118,6 @@ static uid order_id_of(uid buyer, str key)
         return id;
 }
 
-_Static_assert(sizeof(struct item) == 20, "an item has no padding: its bytes are hashed");
-
-/* What makes two requests the same: products, quantities and the card, in the order given. Keyed, since a card's number could be guessed from
- * a plain hash. */
-static int64_t fingerprint_of(struct ctx *c, const struct order_draft *in)
-{
-        struct digest key = app_secret(c, "order fingerprints");
-        struct digest d = sha256_parts((const str[]){ { (const char *)key.b, sizeof key.b }, { (const char *)in->items.v, in->items.n * sizeof *in->items.v },
-                                                      in->payment.card }, 3);
-        int64_t f;
-
-        memcpy(&f, d.b, sizeof f);
-        return f == 0 ? 1 : f;
-}
-
 static int order_load(struct ctx *c, uid id, uid buyer, struct order *out)
 {
         TRY(order_by_id(db(c), &(struct order_key){ id, buyer }, out));
@@ -198,23 +177,9 @@ static int order_judge_seen(struct ctx *c, struct confirm *a, const struct order
 
 static void order_answer(const struct confirm *a, const struct confirmed *done, struct order *out, struct order_change *first)
 {
-        *first = (struct order_change){ ORDER_CONFIRMED, done->placed_at, { 0 } };
+        *first = (struct order_change){ ORDER_CONFIRMED, done->placed_at, { 0 }, { 0 } };
         *out = (struct order){ .id = a->id, .buyer = a->buyer, .state = ORDER_CONFIRMED, .invoice_number = done->invoice_number, .total = a->total,
-                               .placed_at = done->placed_at, .items = a->lines, .history = { first, 1 } };
-}
-
-static int draft_check(struct ctx *c, const struct order_draft *in)
-{
-        for (size_t i = 0; i < in->items.n; i++)
-                for (size_t k = 0; k < i; k++)
-                        if (uid_eq(in->items.v[i].product_id, in->items.v[k].product_id))
-                                flaw_add(c, arena_printf(c->arena, "/items/%zu/product_id", i), "repeated", "is item %zu already; add its quantity there", k + 1);
-        for (size_t i = 0; i < in->payment.card.n; i++)
-                if (in->payment.card.p[i] < '0' || in->payment.card.p[i] > '9') {
-                        flaw_add(c, STR("/payment/card"), "bad_format", "must be digits only");
-                        break;
-                }
-        return flaws_fail(c);
+                               .placed_at = done->placed_at, .items = a->lines, .history = { first, 1 }, .note = a->note, .ship_to = a->ship_to };
 }
 
 /* May the stock be held although the answer is a failure? */
@@ -223,10 +188,23 @@ static bool is_in_doubt(int code)
         return code == -UNAVAILABLE || code == -DEADLINE_EXCEEDED || code == -CANCELLED;
 }
 
-static int order_hold(struct ctx *c, const struct confirm *a, const struct item_list *items)
+/* Of an order that has a product on several lines: what is short is named where it stands first. */
+static void flaws_point(struct ctx *c, const struct holding *h)
 {
-        int r = inventory_hold_call(c, &(struct hold_request){ a->id, a->attempt, *items }, &(struct hold){ 0 });
+        for (struct flaw *f = h->at ? c->fault.flaws : NULL; f; f = f->next) {
+                str rest = f->pointer;
+                int64_t i;
+                for (int k = 0; k < 2; k++) (void)str_split(&rest, '/');        /* "", "items" */
+                if (int_parse(str_split(&rest, '/'), &i) == 0 && i >= 0 && (size_t)i < h->items.n)
+                        f->pointer = arena_printf(c->arena, "/items/%zu/" STR_FMT, h->at[i], STR_ARG(rest));
+        }
+}
 
+static int order_hold(struct ctx *c, const struct confirm *a, const struct holding *h)
+{
+        int r = inventory_hold_call(c, &(struct hold_request){ a->id, a->attempt, h->items }, &(struct hold){ 0 });
+
+        if (r < 0) flaws_point(c, h);
         return r == -FAILED_PRECONDITION && !strcmp(c->fault.slug, "hold_differs") ? key_reused(c) : r;
 }
 
@@ -234,7 +212,7 @@ static int order_hold(struct ctx *c, const struct confirm *a, const struct item_
 static int order_attempt(struct ctx *c, const struct order_draft *in, struct confirm *a, struct order *out)
 {
         struct order_seen seen = { 0 };
-        struct quote quote;
+        struct holding holding;
         struct confirmed done = { 0 };
         int r;
 
@@ -244,11 +222,11 @@ static int order_attempt(struct ctx *c, const struct order_draft *in, struct con
         if (seen.attempt)
                 TRY(order_judge_seen(c, a, &seen));
 
-        TRY(catalog_quote_call(c, &(struct basket){ in->items }, &quote));
-        a->total = quote.total;
-        TRY(confirm_lines(c, &quote, &a->lines));
+        TRY(draft_holding(c, &in->items, &holding));
+        TRY(draft_ship_to(c, in, a->buyer, &a->ship_to));
+        TRY(draft_lines(c, &in->items, &holding, &a->lines, &a->total));
 
-        r = order_hold(c, a, &in->items);
+        r = order_hold(c, a, &holding);
         if (r < 0)
                 return is_in_doubt(r) ? order_give_up(c, a, r, out) : order_refuse(c, a, r, out);
         r = payment_authorise_call(c, &(struct charge){ a->id, a->buyer, a->attempt, a->total, in->payment.card }, &(struct authorisation){ 0 });
@@ -270,11 +248,11 @@ enum { TRIES = 3 };
 /* What is ABORTED met a twin, a sweeper or what a crash had left behind: that attempt is over, and the next one may go. */
 static int order_place(struct ctx *c, const struct order_draft *in, struct order *out)
 {
-        struct confirm a = { .id = order_id_of(caller_id(c), c->idempotency_key), .buyer = caller_id(c), .attempt = 1,
-                             .fingerprint = fingerprint_of(c, in) };
+        struct confirm a = { .id = order_id_of(caller_id(c), c->idempotency_key), .buyer = uid_is_zero(in->buyer) ? caller_id(c) : in->buyer, .attempt = 1,
+                             .fingerprint = draft_fingerprint(c, in), .placed_at = in->placed_at, .note = in->note };
         int r = -ABORTED;
 
-        TRY(draft_check(c, in));
+        TRY(order_draft_check(c, in));
         for (int tries = 0; r == -ABORTED && tries < TRIES; tries++) {
                 fault_clear(c);
                 r = order_attempt(c, in, &a, out);
@@ -305,12 +283,27 @@ static int orders_list(struct ctx *c, const struct order_filter *in, struct orde
         return page_query(c, &orders_paging, &f, &out->items, &out->next, &out->prev);
 }
 
+static int start(struct ctx *c, void *state)
+{
+        (void)c;
+        ((struct orders_state *)state)->buyers = cache_open("buyers", &user_type, 20000, MINUTES(1));
+        return 0;
+}
+
+static void stop(struct ctx *c, void *state)
+{
+        (void)c;
+        cache_close(&((struct orders_state *)state)->buyers);
+}
+
 /* ---- tables --------------------------------------------------------------------------------------------------------- */
 
 /*  operation      takes         gives      */
 OP( order_place,   order_draft,  order      );
 OP( order_get,     order_ref,    order      );
 OP( orders_list,   order_filter, order_page );
+
+#define REFUSES(...) .slugs = (const char *const[]){ __VA_ARGS__, NULL }
 
 const struct service orders_service = {
         .name = "orders",
@@ -319,12 +312,12 @@ const struct service orders_service = {
         ROUTES(
                 POST("/v1/orders", order_place, .who = USER, .scope = "orders:write", .keyed = true, .status = 201, .location = "/v1/orders/{id}",
                      .doc = "Places an order: all of it or nothing.",
-                     .slugs = (const char *const[]){ "out_of_stock", "payment_declined", "payment_timed_out", "no_such_product", "order_expired", "idempotency_key_reused", NULL }),
+                     REFUSES("out_of_stock", "payment_declined", "payment_timed_out", "no_such_product", "order_expired", "idempotency_key_reused", "import_only")),
                 GET( "/v1/orders", orders_list, .who = USER, .scope = "orders:read", .page = &orders_paging, .doc = "Own orders."),
                 GET( "/v1/orders/{id}", order_get, .who = USER, .scope = "orders:read", .doc = "An order: one's own, or anybody's for staff.",
-                     .slugs = (const char *const[]){ "no_such_order", NULL }),
+                     REFUSES("no_such_order")),
                 GET( "/v1/orders/{id}/invoice", invoice_get, .who = USER, .scope = "orders:read", .doc = "The invoice of an order.",
-                     .slugs = (const char *const[]){ "no_such_order", NULL }),
+                     REFUSES("no_such_order")),
                 GET( "/v1/invoices", invoices_list, .who = STAFF, .scope = "orders:read", .page = &invoices_paging, .doc = "All invoices of a year, by number.")),
         CALLS(&order_abandon_op, &order_find_op, &order_confirm_op),
         EMITS(&order_confirmed, &order_rejected, &order_cancelled, &order_returned),
@@ -333,7 +326,12 @@ const struct service orders_service = {
               { "idempotency_key_reused", 422, "The Idempotency-Key was used with another request." },
               { "attempts_spent",         409, "The order was refused a hundred times under this key. Order anew with a new key." },
               { "order_rejected",         409, "This attempt was given up meanwhile; sending the request again starts a new one." },
+              { "import_only",            403, "A member that only an import may have; errors names each. It takes a member of staff and the scope orders:import." },
               { "try_again",              409, "A twin of this request was faster; sending it again gets its answer." }),
-        .migrations = orders_migrations,
-        .queries    = orders_queries,
+        .scopes      = "orders:import",
+        .migrations  = orders_migrations,
+        .queries     = orders_queries,
+        .state_bytes = sizeof(struct orders_state),
+        .start       = start,
+        .stop        = stop,
 };

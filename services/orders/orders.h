@@ -10,19 +10,22 @@
 #define ORDERS_H
 #include "item.h"
 
-enum order_state { ORDER_CONFIRMED, ORDER_REJECTED, ORDER_EXPIRED, ORDER_CANCELLED, ORDER_RETURNED };
+enum order_state { ORDER_CONFIRMED, ORDER_REJECTED, ORDER_EXPIRED, ORDER_CANCELLED, ORDER_RETURNED, ORDER_PARTLY_RETURNED };
 /* confirmed  stands, has an invoice number, keeps both whatever comes later
  * rejected   a tombstone of an attempt that was refused after it held something; a later attempt may still be confirmed
  * expired    a tombstone for good: its hold ran out before anybody confirmed it
  * cancelled  was confirmed; all of it was taken back at once, for good
- * returned   was confirmed; return by return all of it came back */
+ * returned   was confirmed; return by return all of it came back
+ * partly_returned  some of it did */
 
 struct order_ref     { uid id; };
-struct order_line    { uid product_id; str name; int32_t quantity; money price, total; int32_t vat_bp; };
+struct postal_address { str name, line1, line2, postal_code, city, region, country, phone; };   /* copied into the order */
+struct order_line    { uid product_id; str name; int32_t quantity; money price, total; int32_t vat_bp, credited; };  /* credited: how many came back */
 DECLARE_LIST(order_line);
-struct order_change  { int32_t state; when at; str note; };                     /* one entry of its history */
+struct order_change  { int32_t state; when at; str note, credit_note_number; }; /* one entry of its history */
 DECLARE_LIST(order_change);
-struct order         { uid id, buyer; int32_t state; str invoice_number; money total; when placed_at; struct order_line_list items; struct order_change_list history; };
+struct order         { uid id, buyer; int32_t state; str invoice_number; money total; when placed_at; struct order_line_list items; struct order_change_list history;
+                       str note; struct postal_address ship_to; };
 
 struct order_confirmation { uid id, buyer; int32_t attempt; str invoice_number; money total; when placed_at; struct order_line_list items; };
 struct order_rejection    { uid id; int32_t attempt; str reason; };             /* "payment_declined", "expired" ... */
@@ -37,7 +40,7 @@ struct fate          { int32_t state; int32_t attempt; };                       
                                                                                    attempt that was confirmed, or the last given up */
 
 extern const struct type order_ref_type, order_line_type, order_type, order_confirmation_type, order_rejection_type, abandonment_type, fate_type;
-extern const struct type order_cancellation_type, order_return_note_type;
+extern const struct type postal_address_type, order_cancellation_type, order_return_note_type;
 extern const struct event order_confirmed, order_rejected, order_cancelled, order_returned;
 extern const struct service orders_service;
 

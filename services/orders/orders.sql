@@ -4,32 +4,33 @@
 -- Orders: the statements. Ownership is in them, not after them.
 
 -- orders_seen: order_keys -> order_seen *
-select id, buyer, state, attempt, coalesce(fingerprint, 0) as fingerprint
+select id, buyer, case when state in (1, 2) then state else 0 end as state, attempt, coalesce(fingerprint, 0) as fingerprint
   from orders where id = any (:keys.id);
 
 -- orders_seen_lock: order_keys -> order_seen *
-select id, buyer, state, attempt, coalesce(fingerprint, 0) as fingerprint
+select id, buyer, case when state in (1, 2) then state else 0 end as state, attempt, coalesce(fingerprint, 0) as fingerprint
   from orders where id = any (:keys.id) order by id for update;
 
--- invoices_take: invoice_block -> invoice_block
-insert into invoice_counter as c (series, year, last_no) values (:series, :year, :taken)
-    on conflict (series, year) do update set last_no = c.last_no + :taken
-returning last_no;
+-- numbers_take: number_blocks -> number_block *
+insert into invoice_counter as c (series, year, last_no)
+select series, year, taken from unnest(:blocks.series, :blocks.year, :blocks.taken) as t (series, year, taken) order by series, year
+    on conflict (series, year) do update set last_no = c.last_no + excluded.last_no
+returning series, year, last_no;
 
 -- orders_insert: confirm_batch
-insert into orders (id, buyer, state, attempt, fingerprint, total_minor, total_cur, placed_at, series, year, invoice_no)
-select id, buyer, 0, attempt, fingerprint, total, cur, :at, :series, :year, no
-  from unnest(:rows.id, :rows.buyer, :rows.attempt, :rows.fingerprint, :rows.total, :rows.cur, :rows.invoice_no)
-       as t (id, buyer, attempt, fingerprint, total, cur, no)
+insert into orders (id, buyer, state, attempt, fingerprint, total_minor, total_cur, placed_at, series, year, invoice_no, note, ship_to)
+select id, buyer, 0, attempt, fingerprint, total, cur, placed_at, :series, year, no, note, ship_to
+  from unnest(:rows.id, :rows.buyer, :rows.attempt, :rows.fingerprint, :rows.total, :rows.cur, :rows.placed_at, :rows.year, :rows.invoice_no, :rows.note,
+              :rows.ship_to) as t (id, buyer, attempt, fingerprint, total, cur, placed_at, year, no, note, ship_to)
  order by id;
 
 -- orders_revive: confirm_batch
 -- A rejected attempt's tombstone becomes the order of a later attempt.
 update orders o
-   set state = 0, buyer = t.buyer, attempt = t.attempt, fingerprint = t.fingerprint, total_minor = t.total, total_cur = t.cur, placed_at = :at,
-       series = :series, year = :year, invoice_no = t.no
-  from unnest(:revived.id, :revived.buyer, :revived.attempt, :revived.fingerprint, :revived.total, :revived.cur, :revived.invoice_no)
-       as t (id, buyer, attempt, fingerprint, total, cur, no)
+   set state = 0, buyer = t.buyer, attempt = t.attempt, fingerprint = t.fingerprint, total_minor = t.total, total_cur = t.cur, placed_at = t.placed_at,
+       series = :series, year = t.year, invoice_no = t.no, note = t.note, ship_to = t.ship_to
+  from unnest(:revived.id, :revived.buyer, :revived.attempt, :revived.fingerprint, :revived.total, :revived.cur, :revived.placed_at, :revived.year,
+              :revived.invoice_no, :revived.note, :revived.ship_to) as t (id, buyer, attempt, fingerprint, total, cur, placed_at, year, no, note, ship_to)
  where o.id = t.id;
 
 -- order_items_insert: confirm_batch
@@ -46,7 +47,7 @@ select distinct on (id) id, '00000000-0000-0000-0000-000000000000'::uuid, state,
   from unnest(:rows.id, :rows.state, :rows.attempt) as t (id, state, attempt) order by id, attempt desc
     on conflict (id) do update set state = case when excluded.attempt > o.attempt then greatest(o.state, excluded.state) else o.state end,
                                    attempt = greatest(o.attempt, excluded.attempt)
- where o.state <> 0
+ where o.state in (1, 2)
 returning id, buyer, state, attempt, coalesce(fingerprint, 0) as fingerprint;
 
 -- order_changes_insert: abandon_batch
@@ -57,7 +58,7 @@ select id, attempt, state, :at, reason from unnest(:rows.id, :rows.attempt, :row
 
 -- order_by_id: order_key -> order
 select o.id, o.buyer, o.state, o.total_minor, o.total_cur, o.placed_at,
-       invoice_name(o.series, o.year, o.invoice_no) as invoice_number,
+       invoice_name(o.series, o.year, o.invoice_no) as invoice_number, o.note, o.ship_to,
        (select jsonb_agg(jsonb_build_object('product_id', i.product_id, 'name', i.name, 'quantity', i.quantity, 'vat_bp', i.vat_bp,
                          'price', jsonb_build_object('amount', i.price_minor, 'currency', o.total_cur),
                          'total', jsonb_build_object('amount', i.price_minor * i.quantity, 'currency', o.total_cur)) order by i.line)
@@ -67,13 +68,13 @@ select o.id, o.buyer, o.state, o.total_minor, o.total_cur, o.placed_at,
           from (select c.attempt, c.state, c.at, c.note from order_change c where c.order_id = o.id and c.attempt < o.attempt
                 union all select o.attempt, 0, o.placed_at, null) h) as history
   from orders o
- where o.id = :id and o.state = 0 and (:buyer::uuid is null or o.buyer = :buyer);
+ where o.id = :id and o.invoice_no is not null and (:buyer::uuid is null or o.buyer = :buyer);
 
 -- orders_newest: order_filter -> order_summary *
 select id, state, total_minor, total_cur, placed_at,
        invoice_name(series, year, invoice_no) as invoice_number
   from orders
- where buyer = :caller and state = 0
+ where buyer = :caller and invoice_no is not null
    and (:after_id::uuid is null or (placed_at, id) < (timestamptz 'epoch' + :after_int * interval '1 microsecond', :after_id))
  order by placed_at desc, id desc limit :take;
 
@@ -81,7 +82,7 @@ select id, state, total_minor, total_cur, placed_at,
 select id, state, total_minor, total_cur, placed_at,
        invoice_name(series, year, invoice_no) as invoice_number
   from orders
- where buyer = :caller and state = 0
+ where buyer = :caller and invoice_no is not null
    and (:after_id::uuid is null or (placed_at, id) > (timestamptz 'epoch' + :after_int * interval '1 microsecond', :after_id))
  order by placed_at, id limit :take;
 

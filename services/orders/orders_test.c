@@ -10,24 +10,6 @@
 #include "orders/book.h"
 #include "payments/payments.h"
 
-#define SHOP(s, w, c) \
-        WORLD(w, c, &identity_service, &catalog_service, &inventory_service, &payments_service, &orders_service); \
-        struct shop s; \
-        shop_open(&s, w)
-
-static bool same(struct http_answer a, struct http_answer b)
-{
-        if (a.status != b.status || !str_eq(a.body, b.body)) print_error("%d " STR_FMT "\n%d " STR_FMT "\n", a.status, STR_ARG(a.body), b.status, STR_ARG(b.body));
-        return a.status == b.status && str_eq(a.body, b.body);
-}
-
-static struct http_answer get(struct shop *s, const char *who, const char *before, str id, const char *after)
-{
-        char path[200];
-        snprintf(path, sizeof path, "%s" STR_FMT "%s", before, STR_ARG(id), after);
-        return http(s->w, who, GET, path, NULL);
-}
-
 /* ---- the good way ---------------------------------------------------------------------------------------------------------- */
 
 static int happy(struct ctx *c, void *arg)
@@ -444,13 +426,6 @@ static int lists(struct ctx *c, void *arg)
 
 TEST(own_orders_and_all_invoices_come_in_pages) { CHECK_OK(run_main(lists, NULL)); }
 
-static int64_t minor(str money)
-{
-        int64_t n = INT64_MIN;
-        CHECK_OK(json_int(json_member(money, "amount"), &n));
-        return n;
-}
-
 static int vat(struct ctx *c, void *arg)
 {
         (void)arg;
@@ -465,22 +440,22 @@ static int vat(struct ctx *c, void *arg)
         CHECK_EQ(a.status, 201);
         invoice = get(&s, "alice", "/v1/orders/", text_of(a, "id"), "/invoice");
         for (struct json_walk walk = json_open(json_member(invoice.body, "vat")); json_next_element(&walk, &one);) {
-                int64_t bp, g = minor(json_member(one, "gross")), n = minor(json_member(one, "net")), v = minor(json_member(one, "vat"));
+                int64_t bp, g = minor_of(json_member(one, "gross")), n = minor_of(json_member(one, "net")), v = minor_of(json_member(one, "vat"));
                 CHECK_OK(json_int(json_member(one, "vat_bp"), &bp));
                 CHECK_EQ(n + v, g);
                 CHECK(llabs(n * (10000 + bp) - g * 10000) * 2 <= 10000 + bp);     /* to half a cent */
                 gross += g, net += n, tax += v;
         }
-        CHECK_EQ(gross, minor(json_member(a.body, "total")));
-        CHECK_EQ(net, minor(json_member(invoice.body, "net")));
-        CHECK_EQ(tax, minor(json_member(invoice.body, "vat_total")));
-        CHECK_EQ(net + tax, minor(json_member(invoice.body, "gross")));
+        CHECK_EQ(gross, minor_of(json_member(a.body, "total")));
+        CHECK_EQ(net, minor_of(json_member(invoice.body, "net")));
+        CHECK_EQ(tax, minor_of(json_member(invoice.body, "vat_total")));
+        CHECK_EQ(net + tax, minor_of(json_member(invoice.body, "gross")));
         int64_t lines = 0;
         for (struct json_walk walk = json_open(json_member(invoice.body, "lines")); json_next_element(&walk, &one);) {
                 int64_t quantity;
                 CHECK_OK(json_int(json_member(one, "quantity"), &quantity));
-                CHECK_EQ(minor(json_member(one, "price")) * quantity, minor(json_member(one, "total")));
-                lines += minor(json_member(one, "total"));
+                CHECK_EQ(minor_of(json_member(one, "price")) * quantity, minor_of(json_member(one, "total")));
+                lines += minor_of(json_member(one, "total"));
         }
         CHECK_EQ(lines, gross);
         return 0;
@@ -535,7 +510,7 @@ static int refusals(struct ctx *c, void *arg)
         CHECK_EQ(buy(&s, "alice", basket(&s, 0, 1, NULL)).status, 400);          /* no Idempotency-Key */
         CHECK(says(buy(&s, "alice#k", "{"), 400, "invalid"));
         CHECK(blames(buy(&s, "alice#k", "{}"), "/items", "required"));
-        CHECK(blames(buy(&s, "alice#k", "{\"items\":[]}"), "/items", "too_few"));
+        CHECK(blames(buy(&s, "alice#k", "{\"items\":[]}"), "/items", "required"));
         CHECK(blames(buy(&s, "alice#k", "{\"items\":{}}"), "/items", "wrong_type"));
         CHECK(blames(buy(&s, "alice#k", "{\"items\":[{\"product_id\":\"x\",\"quantity\":1}]}"), "/items/0/product_id", "bad_format"));
         CHECK(blames(buy(&s, "alice#k", "{\"items\":[{\"quantity\":1}]}"), "/items/0/product_id", "required"));
@@ -546,7 +521,7 @@ static int refusals(struct ctx *c, void *arg)
         snprintf(body, sizeof body, "{\"items\":[{\"product_id\":\"%s\",\"quantity\":\"1\"}]}", product);
         CHECK(blames(buy(&s, "alice#k", body), "/items/0/quantity", "wrong_type"));
         snprintf(body, sizeof body, "{\"items\":[{\"product_id\":\"%s\",\"quantity\":1,\"price\":1}]}", product);
-        CHECK(blames(buy(&s, "alice#k", body), "/items/0/price", "unknown"));
+        CHECK(blames(buy(&s, "alice#k", body), "/items/0/price", "wrong_type"));
         CHECK(blames(buy(&s, "alice#k", basket_of_two(&s, 0, 1, 0, 1)), "/items/1/product_id", "repeated"));
         CHECK(blames(buy(&s, "alice#k", basket(&s, 0, 1, "4242 4242 4242 42")), "/payment/card", "bad_format"));
         CHECK(blames(buy(&s, "alice#k", basket(&s, 0, 1, "'; drop table orders; --")), "/payment/card", "too_long"));

@@ -11,17 +11,6 @@
 #include "orders/book.h"
 #include "payments/payments.h"
 
-#define SHOP(s, w, c) \
-        WORLD(w, c, &identity_service, &catalog_service, &inventory_service, &payments_service, &orders_service); \
-        struct shop s; \
-        shop_open(&s, w)
-
-static bool same(struct http_answer a, struct http_answer b)
-{
-        if (a.status != b.status || !str_eq(a.body, b.body)) print_error("%d " STR_FMT "\n%d " STR_FMT "\n", a.status, STR_ARG(a.body), b.status, STR_ARG(b.body));
-        return a.status == b.status && str_eq(a.body, b.body);
-}
-
 /* ---- crashes: the first half of an order, then nothing ----------------------------------------------------------------------------- */
 
 /* What orders names the order of this buyer and key. */

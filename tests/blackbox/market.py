@@ -51,7 +51,9 @@ ROUTES = [
     Route("GET", "/v1/warehouses", "staff", "inventory:read"),
     Route("POST", "/v1/warehouses", "admin", "inventory:write", True, {"code": "refused", "name": "Refused", "country": "DE"}),
     Route("POST", "/v1/orders", "user", "orders:write", True,
-          {"items": [{"product_id": NOBODYS, "quantity": 1}], "payment": {"card": "4242424242424242"}}, ("/payment", "/payment/card")),
+          {"items": [{"product_id": NOBODYS, "quantity": 1}], "payment": {"card": "4242424242424242"}, "note": "Ring twice.",
+           "ship_to": {"name": "Ada", "line1": "1 High St", "line2": "Flat 2", "postal_code": "E1 6AN", "city": "London", "region": "Essex", "country": "GB", "phone": "1"}},
+          ("/payment", "/payment/card", "/note", "/ship_to", "/ship_to/line2", "/ship_to/postal_code", "/ship_to/region", "/ship_to/phone")),
     Route("GET", "/v1/orders", "user", "orders:read"),
     Route("GET", "/v1/orders/{id}", "user", "orders:read"),
     Route("GET", "/v1/orders/{id}/invoice", "user", "orders:read"),
@@ -230,7 +232,7 @@ class Market(Souk):
         """Waits until every confirmed order is captured and its hold gone."""
         end = time.monotonic() + seconds
         while True:
-            orders = self.one("orders", "select count(*) from orders where state = 0")
+            orders = self.one("orders", "select count(*) from orders where invoice_no is not null")
             captured = self.one("payments", "select count(*) from transfer")
             holds = self.one("inventory", "select count(*) from hold")
             if orders == captured and holds == 0:
@@ -248,14 +250,14 @@ class Market(Souk):
         """What holds at rest: gap-free numbers, one capture an order, a ledger that sums to zero, stock that adds up."""
         self.settle()
         for year, first, last, count in self.database("orders").execute(
-                "select year, min(invoice_no), max(invoice_no), count(*) from orders where state = 0 group by series, year"):
+                "select year, min(invoice_no), max(invoice_no), count(*) from orders where invoice_no is not null group by series, year"):
             assert (first, last) == (1, count), f"invoices of {year}: {first}..{last}, {count} of them"
-        confirmed = {r[0] for r in self.database("orders").execute("select id from orders where state = 0")}
+        confirmed = {r[0] for r in self.database("orders").execute("select id from orders where invoice_no is not null")}
         captures = [r[0] for r in self.database("payments").execute("select order_id from transfer where kind = 1")]
         assert len(captures) == len(set(captures)) and set(captures) == confirmed
         assert self.one("payments", "select coalesce(sum(amount_minor), 0) from ledger") == 0
         items = dict(self.database("orders").execute("select i.product_id, sum(i.quantity)::int8 from order_item i join orders o on o.id = i.order_id "
-                                                     "where o.state = 0 group by 1").fetchall())
+                                                     "where o.invoice_no is not null group by 1").fetchall())
         for p in products:
             sold, other = self.database("inventory").execute(
                 "select coalesce(-sum(delta) filter (where kind = 3), 0), coalesce(sum(delta) filter (where kind <> 3), 0) from movement where product_id = %s",

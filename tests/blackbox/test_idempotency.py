@@ -34,7 +34,7 @@ def effects(market, product):
     code = f"w{tag[:6]}"
     return {
         "order": ("customer", "/v1/orders", {"items": [{"product_id": product, "quantity": 2}]}, {"items": [{"product_id": product, "quantity": 3}]},
-                  count("orders", "orders", "state = 0")),
+                  count("orders", "orders", "invoice_no is not null")),
         "product": ("vendor", "/v1/products", {"sku": tag, "name": "Once", "price": {"amount": 5, "currency": "EUR"}},
                     {"sku": tag + "b", "name": "Once", "price": {"amount": 5, "currency": "EUR"}}, count("catalog", "product", "sku like %s", tag + "%")),
         "category": ("staff", "/v1/categories", {"name": f"C {tag}"}, {"name": f"D {tag}"}, count("catalog", "category", "name like %s", f"% {tag}")),

@@ -14,15 +14,26 @@ bool says(struct http_answer a, int status, const char *slug);          /* a pro
 bool blames(struct http_answer a, const char *pointer, const char *slug);       /* a 400 with a flaw of that slug at that place */
 str  text_of(struct http_answer a, const char *name);   /* a member's text without its quotes                       */
 int64_t int_of(struct http_answer a, const char *name); /* a member's number                                        */
+int64_t minor_of(str money);                            /* of a money as JSON                                       */
+bool same(struct http_answer a, struct http_answer b);  /* status and body; else prints both                        */
 
 /* ---- a shop ----------------------------------------------------------------------------------------------------------- */
 enum { PRODUCTS = 6 };
 struct shop { struct world *w; uid products[PRODUCTS]; };
+/* A world of all services on an order's way, and a shop in it; whoever says SHOP includes their contracts. */
+#define SHOP(s, w, c) \
+        WORLD(w, c, &identity_service, &catalog_service, &inventory_service, &payments_service, &orders_service); \
+        struct shop s; \
+        shop_open(&s, w)
 void shop_open(struct shop *s, struct world *w);        /* the catalogue's first products, with nothing in stock    */
 void stock(struct shop *s, int product, int quantity);  /* received into the default warehouse                      */
 const char *basket(struct shop *s, int product, int quantity, const char *card);        /* the body of an order; card NULL: none said */
 const char *basket_of_two(struct shop *s, int one, int n_one, int two, int n_two);
 struct http_answer buy(struct shop *s, const char *who, const char *body);               /* POST /v1/orders; who: "alice#key" */
+struct http_answer get(struct shop *s, const char *who, const char *before, str id, const char *after);     /* GET of the path made of the three */
+struct http_answer post(struct shop *s, const char *who, const char *before, str id, const char *after, const char *body);
+const char *say(struct shop *s, const char *fmt, ...) PRINTF(2, 3);                      /* a text that lives as long as the world */
+const char *id_of(struct shop *s, int product);
 int64_t free_units(struct shop *s, int product);
 void turn(void);                                        /* others run, answers come in: so that a fake clock does not outrun them */
 void pass(int ms);                                      void sweep(struct shop *s);                             /* both sweepers, and everything they start                 */
