@@ -15,8 +15,11 @@
 int token_command(struct args *a);              /* token.c  */
 int demo_orders_command(struct args *a);        /* demo.c   */
 int import_products_command(struct args *a);    /* import.c */
-extern const struct flag token_flags[], demo_orders_flags[], import_products_flags[];
-extern const char *const token_examples[], *const demo_orders_examples[], *const import_products_examples[];
+int load_orders_command(struct args *a);        /* load.c   */
+int load_browse_command(struct args *a);
+int load_mixed_command(struct args *a);
+extern const struct flag token_flags[], demo_orders_flags[], import_products_flags[], load_flags[];
+extern const char *const token_examples[], *const demo_orders_examples[], *const import_products_examples[], *const load_examples[];
 
 #define SHOP_FLAGS \
         { "url", 0, "URL", "the marketplace to drive; else the one that runs from DIR" }, \
@@ -25,7 +28,7 @@ extern const char *const token_examples[], *const demo_orders_examples[], *const
 
 /* ---- shop.c: the marketplace ------------------------------------------------------------------------------------------ */
 
-struct shop  { struct client *client; str url, data; bool is_private; };
+struct shop  { struct client *client; str url, data; bool is_private; int pid; };        /* pid: of the server that runs from DIR; 0: not known */
 struct login { str email, password; char token[4100]; int64_t until_us; };     /* token: drawn when first needed, renewed before it ends */
 struct answer { int status; str body; };                                /* body: valid JSON, or empty            */
 
@@ -83,6 +86,7 @@ bool report_check(struct report *r, bool ok, const char *name, const char *fmt, 
 void report_int(struct report *r, const char *name, int64_t v);
 void report_num(struct report *r, const char *name, double v, int decimals);
 void report_text(struct report *r, const char *name, str v);
+void report_null(struct report *r, const char *name);    /* a figure that is not known here */
 /* Prints the end: a failure with its story when result < 0. returns the exit status */
 int  report_end(struct report *r, const struct ctx *c, int result);
 

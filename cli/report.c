@@ -126,6 +126,12 @@ void report_text(struct report *r, const char *name, str v)
         jw_str(&r->figures_w, v);
 }
 
+void report_null(struct report *r, const char *name)
+{
+        figure(r, name, "not known");
+        jw_null(&r->figures_w);
+}
+
 int report_end(struct report *r, const struct ctx *c, int result)
 {
         bool ok = result >= 0 && !r->failed;

@@ -65,6 +65,7 @@ int shop_open(struct ctx *c, const struct args *a, int connections, struct shop 
                 return fail(c, NOT_FOUND, "nothing_runs", "nothing runs from " STR_FMT "; start it with `souk run`, or say --url or --data", STR_ARG(out->data));
         if (r == 0 && !url) out->url = text_at(c, run, "url");
         out->is_private = r == 0 && str_eq(member_at(run, "private"), STR("true")) && str_eq(out->url, text_at(c, run, "url"));
+        out->pid = out->is_private ? (int)int_at(run, "pid", 0) : 0;
         struct client_options o = { .url = out->url, .connections_max = connections, .body_max = ANSWER_MAX_BYTES, .agent = "souk" };
         if (client_open(c, &o, &out->client) == 0) return 0;
         return fail(c, INVALID_ARGUMENT, "bad_url", "\"" STR_FMT "\" is not a URL like http://127.0.0.1:8080", STR_ARG(out->url));

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""souk load: arrivals at a rate, what came of them, and the history of the stock."""
+import json
+
+import pytest
+
+from souk import last_json, run
+
+FIGURES = {"rate", "confirmed", "out_of_stock", "errors", "p50_ms", "p90_ms", "p99_ms", "p99.9_ms", "max_ms", "server_cpu_us", "database_cpu_us", "resident_mib"}
+
+
+def test_orders_run_out_exactly_where_the_stock_does(market, tmp_path):
+    history = tmp_path / "history.jsonl"
+    done = market.command("load", "orders", "--rate", "150", "--seconds", "2", "--connections", "32", "--stock", "40", "--history", str(history), "--json")
+    result = last_json(done)
+    assert done.returncode == 0 and result["ok"], done.stdout + done.stderr
+    assert FIGURES <= result.keys()
+    assert result["confirmed"] == 40 and result["out_of_stock"] > 0 and result["errors"] == 0
+    assert result["confirmed"] + result["out_of_stock"] == result["answers"]
+    assert 0 < result["p50_ms"] <= result["p90_ms"] <= result["p99_ms"] <= result["p99.9_ms"] <= result["max_ms"]
+    assert result["server_cpu_us"] > 0 and result["database_cpu_us"] > 0 and result["resident_mib"] > 1
+    lines = [json.loads(line) for line in history.read_text().splitlines()]
+    assert lines[0]["op"] == "init" and lines[0]["quantity"] == 40
+    taken = [x for x in lines if x["op"] == "take"]
+    assert len(taken) == result["answers"] and sum(x["ok"] for x in taken) == 40
+    assert all(x["start_ns"] < x["end_ns"] for x in lines)
+
+
+@pytest.fixture(scope="module")
+def shelves(market):
+    """At least five products."""
+    for _ in range(5):
+        market.product(stock=1)
+    return 5
+
+
+def test_browsing_and_mixing_only_read_and_read_mostly(market, shelves):
+    browsed = last_json(market.command("load", "browse", "--rate", "200", "--seconds", "1", "--products", str(shelves), "--json"))
+    assert browsed["ok"] and browsed["reads"] == browsed["answers"] > 0
+    mixed = last_json(market.command("load", "mixed", "--rate", "200", "--seconds", "2", "--products", str(shelves), "--json"))
+    assert mixed["ok"] and mixed["reads"] > mixed["confirmed"] > 0 and mixed["errors"] == 0
+
+
+def test_the_same_seed_asks_as_often(market, shelves):
+    first, second = (last_json(market.command("load", "browse", "--rate", "100", "--seconds", "1", "--products", str(shelves), "--seed", "9", "--json"))["answers"] for _ in "12")
+    assert first == second
+
+
+def test_bad_arguments_are_told(market, tmp_path):
+    assert run("load", "orders", "--rate", "0").returncode == 2
+    nowhere = market.command("load", "orders", "--history", str(tmp_path / "no" / "such"), "--json")
+    assert nowhere.returncode == 1 and "cannot write" in nowhere.stderr
+    many = market.command("load", "browse", "--products", "99999", "--json")
+    assert many.returncode == 1 and "--products" in many.stderr
