@@ -143,17 +143,14 @@ static int by_number(const void *a, const void *b)
 struct numbers { int64_t *v; size_t n, cap; };
 static void numbers_done(struct numbers *l)             { free(l->v); }
 
-static int numbers_page(struct ctx *c, struct sale *s, struct numbers *out, char cursor[400])
+enum { LINK_BYTES = 1000 };
+
+/* link: of the page to read; then of the next one, empty when there is none */
+static int numbers_page(struct ctx *c, struct sale *s, struct numbers *out, char link[LINK_BYTES])
 {
         struct answer page;
         str one, next;
-        struct buf path AUTO(buf_done) = BUF_INIT(2000);
-        buf_lit(&path, "/v1/invoices?limit=100");
-        if (cursor[0]) {
-                buf_lit(&path, "&cursor=");
-                percent_write(&path, str_of(cursor));
-        }
-        TRY(shop_must(c, &s->shop, &(struct ask){ GET, buf_str(&path), .as = &s->staff }, &page));
+        TRY(shop_must(c, &s->shop, &(struct ask){ GET, str_of(link), .as = &s->staff }, &page));
         struct json_walk w = json_open(member_at(page.body, "items").p ? member_at(page.body, "items") : STR("[]"));
         while (json_next_element(&w, &one)) {
                 if (out->n == out->cap) {
@@ -164,7 +161,7 @@ static int numbers_page(struct ctx *c, struct sale *s, struct numbers *out, char
                 out->v[out->n++] = int_at(one, "no", -1);
         }
         next = text_at(c, page.body, "next");
-        snprintf(cursor, 400, STR_FMT, STR_ARG(next));
+        snprintf(link, LINK_BYTES, STR_FMT, STR_ARG(next));
         return 0;
 }
 
@@ -172,15 +169,15 @@ static int numbers_page(struct ctx *c, struct sale *s, struct numbers *out, char
 static int check_invoices(struct ctx *c, struct sale *s, struct report *r)
 {
         struct numbers all AUTO(numbers_done) = { 0 };
-        char cursor[400] = "";
+        char link[LINK_BYTES] = "/v1/invoices?limit=100";
         size_t wrong_at = 0;
         do {
                 struct ctx own = { .arena = arena_new(16 << 20), .deadline_us = deadline_in(60000) };
-                int result = numbers_page(&own, s, &all, cursor);
+                int result = numbers_page(&own, s, &all, link);
                 if (result < 0) fault_copy(c, &own);
                 arena_free(own.arena);
                 TRY(result);
-        } while (cursor[0]);
+        } while (link[0]);
         if (all.n) qsort(all.v, all.n, sizeof *all.v, by_number);
         for (size_t i = 0; i < all.n && !wrong_at; i++)
                 if (all.v[i] != (int64_t)i + 1) wrong_at = i + 1;

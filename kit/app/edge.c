@@ -201,7 +201,7 @@ int location_write(struct ctx *c, const char *pattern, const struct type *t, con
         return out->p ? buf_error(&b) : -RESOURCE_EXHAUSTED;
 }
 
-static int encode(struct request *q, const void *out)
+static int encode(struct request *q, void *out)
 {
         const struct route *r = q->endpoint->route;
         str location;
@@ -211,6 +211,7 @@ static int encode(struct request *q, const void *out)
                 res_header(q->c, q->x, "location", location);
         }
         if (q->x->status == 204) return 0;
+        if (r->page) TRY(links_write(q, out));
         res_header(q->c, q->x, "content-type", STR("application/json"));
         json_write(q->x->body, r->op->out, out);
         if (buf_error(q->x->body)) return fail(q->c, INTERNAL, "answer_too_large", "the answer is over %zu bytes", q->x->body->max);

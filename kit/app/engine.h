@@ -49,6 +49,7 @@ struct endpoint {                       /* a route at run time                  
         bool         needs_body;        /* ... one of which is not optional                       */
         const struct field *if_match;   /* in's member; NULL: it has none                         */
         int          per_minute;        /* 0: no limit (rate.c)                                   */
+        const struct field *next, *prev;        /* out's members, of a page                       */
         struct metric *latency;
         _Atomic(struct metric *) counts[STATUS_SLOTS];  /* found when first counted               */
 };
@@ -214,6 +215,9 @@ void rate_after(struct request *q);
 int  cors_check(struct ctx *c, str origins);            /* -INVALID_ARGUMENT with a sentence: a word of the setting is no origin */
 void cors_after(struct request *q);
 void vary_on(struct request *q, const char *field);     /* the answer depends on this field of the request: one more word in Vary */
+
+/* links.c: makes links of a page's cursors, in `out` and in a Link field */
+int  links_write(struct request *q, void *out);
 
 /* access.c */
 void access_line(struct request *q);

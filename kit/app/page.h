@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Souk authors
  *
- * page.h - lists a page at a time: sorts declared in a table, opaque signed cursors that survive inserts.
+ * page.h - lists a page at a time, forwards and back: sorts declared in a table, opaque signed cursors that survive inserts.
  *
  *     struct product_filter { str q; ...; PAGE_MEMBERS; };            MESSAGE(product_filter, "...", ..., PAGE_FIELDS(product_filter, 20));
  *     static const struct paging products_paging = PAGING(product_filter, product,
  *             { "-created_at", &products_newest_query, "id" },          the first is the default
- *             { "price",       &products_cheapest_query, "price" });
+ *             { "price",       &products_cheapest_query, "price" },
+             { "-price",      &products_dearest_query, "price" });       the way back through "price"; without it there is no `prev`
  *     struct product_filter f = *in;
  *     TRY(page_query(c, &products_paging, &f, &out->items, &out->next, &out->prev));
  *
@@ -15,15 +16,20 @@
  *     where (:after_id is null or (price_minor, id) > (:after_int, :after_id)) order by price_minor, id limit :take
  *     ... (created_at, id) < (timestamptz 'epoch' + :after_int * interval '1 microsecond', :after_id)         an instant is its microseconds
  *
- * A cursor names its sort and the position, signed (HMAC-SHA-256) with the program's key; with another sort or changed it is a 400. */
+ * Ties are broken by the id, in the direction of the sort. A page before is read by the sort of the opposite name and turned round.
+ * The edge makes links of the two cursors: all that the caller asked by, with another cursor (links.c).
+ *
+ * A cursor names its sort, its direction and the position, signed (HMAC-SHA-256) with the program's key; with another sort or changed it is a 400. */
 #ifndef PAGE_H
 #define PAGE_H
 #include "db.h"
 
+enum { CURSOR_MAX = 2000, LINK_MAX = 16000 };
+
 /* The first has the strictest alignment, so they lie alike whatever stands before them. */
 #define PAGE_MEMBERS  str cursor, sort; int32_t limit, take; int64_t after_int; str after_text; uid after_id
 #define PAGE_FIELDS(T, tag) \
-        F(T, (tag),     cursor, .optional = true, .max = 300, .doc = "the `next` of the page before"), \
+        F(T, (tag),     cursor, .optional = true, .max = CURSOR_MAX, .doc = "a place in the list, from the `next` or `prev` of a page"), \
         F(T, (tag) + 1, sort,   .optional = true, .max = 40, .doc = "the order"), \
         F(T, (tag) + 2, limit,  .optional = true, .min = 1, .max = 100, .doc = "how many at most; 20 unless said"), \
         F(T, (tag) + 3, take,   .internal = true, .optional = true), F(T, (tag) + 4, after_int, .internal = true, .optional = true), \
@@ -36,8 +42,8 @@ struct paging { const struct type *filter, *row; const struct sort *sorts; size_
 /* The end of a page's message: struct product_page { struct product_list items; PAGE_LINKS; }; */
 #define PAGE_LINKS str next, prev
 #define PAGE_LINK_FIELDS(T, tag) \
-        F(T, (tag), next, .optional = true, .max = 2000, .doc = "The next page; absent on the last."), \
-        F(T, (tag) + 1, prev, .optional = true, .max = 2000, .doc = "The page before; absent on the first.")
+        F(T, (tag), next, .optional = true, .max = LINK_MAX, .doc = "Where the next page is; absent on the last."), \
+        F(T, (tag) + 1, prev, .optional = true, .max = LINK_MAX, .doc = "Where the page before is; absent on the first.")
 
 /* Waits. items: struct Row_list *; next, prev: cursors of the pages around it, p NULL where there is none.
  *   returns  0, -INVALID_ARGUMENT naming `cursor` or `sort`, or what the statement returned */

@@ -193,13 +193,19 @@ static void shape_body(struct endpoint *e)
         e->needs_body |= e->route->patches && e->takes_body;    /* a merge patch is an object, if an empty one */
 }
 
-static int check_page(const struct endpoint *e, char err[256])
+static int check_page(struct endpoint *e, char err[256])
 {
         const struct paging *p = e->route->page;
         if (!p) return 0;
         const struct field *id = type_field(p->row, STR("id"));
         if (p->filter != e->route->op->in || !id || id->kind != K_UID) {
                 snprintf(err, 256, "%s: a page's filter is the operation's input, and its rows have an id", e->name);
+                return -INVALID_ARGUMENT;
+        }
+        e->next = type_field(e->route->op->out, STR("next"));
+        e->prev = type_field(e->route->op->out, STR("prev"));
+        if (!e->next || !e->prev || e->next->kind != K_STR || e->prev->kind != K_STR) {
+                snprintf(err, 256, "%s: a page ends with PAGE_LINKS", e->name);
                 return -INVALID_ARGUMENT;
         }
         for (const struct sort *s = p->sorts; s->name; s++) {

@@ -202,10 +202,9 @@ static int paged(struct ctx *c, void *arg)
         CHECK_EQ(made.ids.n, 137);
         for (size_t s = 0; s < COUNT(sorts); s++) {
                 struct map *seen = map_new(1000, MAP_REFUSES, NULL);
-                str next = { 0 };
+                str next = arena_printf(c->arena, "/v1/products?limit=25&sort=%s", sorts[s]);
                 do {
-                        struct http_answer a = http(w, NULL, GET, arena_z(c->arena, arena_printf(c->arena, "/v1/products?limit=25&sort=%s%s" STR_FMT, sorts[s],
-                                                    next.n ? "&cursor=" : "", STR_ARG(next))), NULL);
+                        struct http_answer a = http(w, NULL, GET, arena_z(c->arena, next), NULL);
                         struct json_walk walk = json_open(member(a, "items"));
                         CHECK_EQ(a.status, 200);
                         for (str one; json_next_element(&walk, &one);) {

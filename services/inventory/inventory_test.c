@@ -438,7 +438,7 @@ static int pages(struct ctx *c, void *arg)
                         CHECK(!json_member(one, "no").p);
                 }
                 next = text_of(a, "next");
-                snprintf(path, sizeof path, "/v1/inventory/%s/movements?limit=3&cursor=" STR_FMT, product, STR_ARG(next));
+                snprintf(path, sizeof path, STR_FMT, STR_ARG(next));
                 stock(&s, 0, 50);                                       /* what comes meanwhile does not show */
         }
         CHECK_EQ(seen, 7);

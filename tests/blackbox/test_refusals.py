@@ -257,7 +257,7 @@ def test_a_route_without_parameters_takes_none(quiet):
 def test_a_cursor_of_another_list_or_changed_is_refused(market):
     for _ in range(3):
         market.product(brand=f"Cursor {next(market.numbers)}")
-    cursor = market.get("/v1/products?limit=1").json()["next"]
+    cursor = market.get("/v1/products?limit=1").json()["next"].partition("cursor=")[2]
     assert market.get(f"/v1/products?limit=1&cursor={cursor}").status_code == 200
     for path in (f"/v1/brands?cursor={cursor}", f"/v1/products?cursor={cursor[:-2]}AA", f"/v1/products?sort=price&cursor={cursor}"):
         problem(market.get(path), 400, pointer="cursor")

@@ -7,13 +7,6 @@
 #include "app.h"
 #include "visits.h"
 
-static str made(struct world *w, const char *who, const char *body)
-{
-        struct http_answer a = http(w, who, POST, "/v1/toys", body);
-        if (a.status != 201) cm_fail_msg("%d " STR_FMT, a.status, STR_ARG(a.body));
-        return header_of(&a, "location");
-}
-
 WORLD_TEST(a_thing_is_made_read_changed_and_gone)
 {
         char path[100];
@@ -220,63 +213,6 @@ static int send_three(struct ctx *c, void *arg)
 }
 
 TEST(a_key_of_a_keyed_route_is_at_work_once_and_free_again_after_it)    { CHECK_OK(run_main(send_three, NULL)); }
-
-/* Walks the whole list by its cursors. returns how many came, in order */
-static int walk(struct world *w, const char *sort, char names[1000])
-{
-        char path[3000];
-        int n = 0;
-        snprintf(path, sizeof path, "/v1/toys?limit=2&sort=%s", sort);
-        names[0] = 0;
-        for (int page = 0; page < 20; page++) {
-                struct http_answer a = http(w, "", GET, path, NULL);
-                CHECK_EQ(a.status, 200);
-                str next = json_member(a.body, "next"), item;
-                for (struct json_walk l = json_open(json_member(a.body, "items")); json_next_element(&l, &item); n++)
-                        strncat(names, json_member(item, "name").p + 1, 1);
-                if (!next.p) return n;
-                snprintf(path, sizeof path, "/v1/toys?limit=2&sort=%s&cursor=%.*s", sort, (int)next.n - 2, next.p + 1);
-        }
-        return -1;
-}
-
-WORLD_TEST(a_list_is_walked_by_cursors_in_every_order)
-{
-        static const char *const toys[][2] = { { "d", "3" }, { "a", "3" }, { "c", "1" }, { "e", "3" }, { "b", "2" } };
-        char body[200], who[20], names[1000];
-        for (size_t i = 0; i < COUNT(toys); i++) {
-                snprintf(body, sizeof body, "{\"name\":\"%s\",\"price\":{\"amount\":%s,\"currency\":\"EUR\"},\"stock\":1}", toys[i][0], toys[i][1]);
-                snprintf(who, sizeof who, "staff#%zu", i);
-                made(w, who, body);
-        }
-        CHECK_EQ(walk(w, "name", names), 5);
-        CHECK_STR(str_of(names), "abcde");
-        CHECK_EQ(walk(w, "price", names), 5);
-        CHECK_STR(str_of(names), "cbdae");
-        CHECK_EQ(walk(w, "-made_at", names), 5);
-        CHECK_STR(str_of(names), "becad");
-}
-
-WORLD_TEST(a_cursor_that_was_tampered_with_or_taken_elsewhere_is_refused)
-{
-        char path[3000];
-        made(w, "staff#1", DUCK);
-        made(w, "staff#2", DUCK);
-        struct http_answer a = http(w, "", GET, "/v1/toys?limit=1&sort=name", NULL);
-        str next = json_member(a.body, "next");
-        CHECK(next.n > 40);
-        for (size_t at = 1; at < next.n - 2; at += 5) {
-                char copy[2000];
-                snprintf(copy, sizeof copy, "%.*s", (int)next.n - 2, next.p + 1);
-                copy[at - 1] = copy[at - 1] == 'A' ? 'B' : 'A';
-                snprintf(path, sizeof path, "/v1/toys?sort=name&cursor=%s", copy);
-                HAS(refused(http(w, "", GET, path, NULL), 400, "invalid").body, "\"pointer\":\"cursor\"");
-        }
-        snprintf(path, sizeof path, "/v1/toys?sort=price&cursor=%.*s", (int)next.n - 2, next.p + 1);
-        HAS(refused(http(w, "", GET, path, NULL), 400, "invalid").body, "\"pointer\":\"cursor\"");
-        HAS(refused(http(w, "", GET, "/v1/toys?sort=colour", NULL), 400, "invalid").body, "must be one of name, price, -made_at");
-        refused(http(w, "", GET, "/v1/toys?cursor=", NULL), 400, "invalid");
-}
 
 WORLD_TEST(events_reach_their_consumer_and_jobs_run)
 {

@@ -33,16 +33,25 @@ QUERY_(toy_insert, "insert into toy (id, name, price_minor, price_cur, stock, ma
        "id", "name", "price.minor", "price.cur", "stock", "made_at");
 QUERY_(toy_by_id, "select " TOY_COLUMNS " from toy where id = $1", toy_ref, &toy_type, ROWS_ONE, "id");
 QUERY_(toy_add, "update toy set stock = stock + $2 where id = $1 returning " TOY_COLUMNS, toy_change, &toy_type, ROWS_ONE, "id", "delta");
-QUERY_(toys_by_name, "select " TOY_COLUMNS " from toy where ($1::uuid is null or (name, id) > ($2, $1)) order by name, id limit $3", toy_filter, &toy_type,
-       ROWS_MANY, "after_id", "after_text", "take");
-QUERY_(toys_by_price, "select " TOY_COLUMNS " from toy where ($1::uuid is null or (price_minor, id) > ($2::int8, $1)) order by price_minor, id limit $3",
-       toy_filter, &toy_type, ROWS_MANY, "after_id", "after_int", "take");
-QUERY_(toys_by_time, "select " TOY_COLUMNS " from toy where ($1::uuid is null or (made_at, id) < (timestamptz 'epoch' + $2::int8 * interval '1 microsecond', $1)) "
-       "order by made_at desc, id desc limit $3", toy_filter, &toy_type, ROWS_MANY, "after_id", "after_int", "take");
+/* Both ways through each order but that by stock. */
+#define TOYS_WHERE "select " TOY_COLUMNS " from toy where ($4::text is null or name like $4 || '%') and ($1::uuid is null or "
+#define UP(key)   key ", id limit $3"
+#define DOWN(key) key " desc, id desc limit $3"
+QUERY_(toys_by_name, TOYS_WHERE "(name, id) > ($2, $1)) order by " UP("name"), toy_filter, &toy_type, ROWS_MANY, "after_id", "after_text", "take", "q");
+QUERY_(toys_by_name_down, TOYS_WHERE "(name, id) < ($2, $1)) order by " DOWN("name"), toy_filter, &toy_type, ROWS_MANY, "after_id", "after_text", "take", "q");
+QUERY_(toys_by_price, TOYS_WHERE "(price_minor, id) > ($2::int8, $1)) order by " UP("price_minor"), toy_filter, &toy_type, ROWS_MANY, "after_id", "after_int", "take", "q");
+QUERY_(toys_by_price_down, TOYS_WHERE "(price_minor, id) < ($2::int8, $1)) order by " DOWN("price_minor"), toy_filter, &toy_type, ROWS_MANY,
+       "after_id", "after_int", "take", "q");
+#define TOY_TIME "(timestamptz 'epoch' + $2::int8 * interval '1 microsecond', $1)) order by "
+QUERY_(toys_by_time, TOYS_WHERE "(made_at, id) < " TOY_TIME DOWN("made_at"), toy_filter, &toy_type, ROWS_MANY, "after_id", "after_int", "take", "q");
+QUERY_(toys_by_time_up, TOYS_WHERE "(made_at, id) > " TOY_TIME UP("made_at"), toy_filter, &toy_type, ROWS_MANY, "after_id", "after_int", "take", "q");
+QUERY_(toys_by_stock, TOYS_WHERE "(stock, id) > ($2::int8, $1)) order by " UP("stock"), toy_filter, &toy_type, ROWS_MANY, "after_id", "after_int", "take", "q");
 
 static const struct event toy_made = { "toy.made", &toy_type, "id", "a toy was made" };
-static const struct paging toys_paging = PAGING(toy_filter, toy, { "name", &toys_by_name, "name" }, { "price", &toys_by_price, "price" },
-                                                { "-made_at", &toys_by_time, "made_at" });
+static const struct paging toys_paging = PAGING(toy_filter, toy, { "name", &toys_by_name, "name" }, { "-name", &toys_by_name_down, "name" },
+                                                { "price", &toys_by_price, "price" }, { "-price", &toys_by_price_down, "price" },
+                                                { "-made_at", &toys_by_time, "made_at" }, { "made_at", &toys_by_time_up, "made_at" },
+                                                { "stock", &toys_by_stock, "stock" });
 
 static int toy_make(struct ctx *c, const struct toy_draft *in, struct toy *out)
 {
@@ -206,7 +215,8 @@ static const struct migration toyshop_migrations[] = {
         { 2, "games", "create table game (id uuid primary key, title text not null, maker text, players int8 not null, labels text[] not null, "
                       "version int4 not null default 1)" },
         { 0 } };
-static const struct query *const toyshop_queries[] = { &toy_insert, &toy_by_id, &toy_add, &toys_by_name, &toys_by_price, &toys_by_time,
+static const struct query *const toyshop_queries[] = { &toy_insert, &toy_by_id, &toy_add, &toys_by_name, &toys_by_name_down,
+                                                       &toys_by_price, &toys_by_price_down, &toys_by_time, &toys_by_time_up, &toys_by_stock,
                                                        &game_insert, &game_by_id, &game_to_patch, &game_update, &game_delete, NULL };
 
 static const struct service toyshop_service = {

@@ -33,4 +33,11 @@ static inline struct http_answer refused(struct http_answer a, int status, const
         CHECK(header_of(&a, "x-request-id").n > 0);
         return a;
 }
+
+static inline str made(struct world *w, const char *who, const char *body)
+{
+        struct http_answer a = http(w, who, POST, "/v1/toys", body);
+        if (a.status != 201) cm_fail_msg("%d " STR_FMT, a.status, STR_ARG(a.body));
+        return header_of(&a, "location");
+}
 #endif
