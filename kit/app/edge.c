@@ -256,9 +256,22 @@ static int run_operation(struct request *q)
         return encode(q, out);
 }
 
+/* A raw handler with an operation beside it reads the body itself; what any operation refuses is refused before it. */
+static int check_raw(struct request *q)
+{
+        const struct op *op = q->endpoint->route->op;
+        str query = q->x->head.query;
+        if (!op) return 0;
+        if (op->out != &nothing_type && !takes_answer(q)) return header_refused(q->c, 406, "not_acceptable", "Accept", "must take application/json");
+        if (!q->endpoint->reads_body || !query.p || !query.n) return 0;
+        TRY(form_read(q->c, &nothing_type, query, &(struct nothing){ 0 }, NULL));
+        return flaws_fail(q->c);
+}
+
 static int run_endpoint(struct request *q)
 {
         if (!q->endpoint->route->raw) return run_operation(q);
+        TRY(check_raw(q));
         q->c->unit = &q->w->units[q->endpoint->service_no];
         q->c->pg = q->c->unit->pg;
         fault_clear(q->c);
