@@ -79,7 +79,7 @@ static int stock_set(struct ctx *c, struct sale *s)
         if (int_at(answer.body, "held", 0) > 0)
                 return fail(c, FAILED_PRECONDITION, "product_is_busy", "%s is being sold to somebody else just now; try again in a moment", s->sku);
         struct json_walk w = json_open(member_at(answer.body, "warehouses").p ? member_at(answer.body, "warehouses") : STR("[]"));
-        while (json_next_element(&w, &level)) TRY(adjust(c, s, text_at(c, level, "warehouse_id"), -int_at(level, "quantity", 0)));
+        while (json_next_element(&w, &level)) TRY(adjust(c, s, text_at(c, level, "warehouse_id"), -int_at(level, "on_hand", 0)));
         return adjust(c, s, (str){ 0 }, s->stock);
 }
 

@@ -197,10 +197,10 @@ static int warehouses(struct ctx *c, void *arg)
         CHECK_EQ(a.status, 201);
         uid_format(s.products[0], product);
         stock(&s, 0, 3);
-        snprintf(body, sizeof body, "{\"product_id\":\"%s\",\"warehouse_id\":\"" STR_FMT "\",\"quantity\":4,\"note\":\"from Malmö\"}", product, STR_ARG(text_of(a, "id")));
+        snprintf(body, sizeof body, "{\"items\":[{\"product_id\":\"%s\",\"quantity\":4}],\"warehouse_id\":\"" STR_FMT "\",\"note\":\"from Malmö\"}", product,
+                 STR_ARG(text_of(a, "id")));
         a = http(w, "staff#r1", POST, "/v1/inventory/receipts", body);
         CHECK_EQ(a.status, 201);
-        CHECK_EQ(int_of(a, "quantity"), 4);
         CHECK_FAILS(w, FAILED_PRECONDITION, "out_of_stock", HOLD(1, 1, { s.products[0], 8 }));
         CHECK_OK(HOLD(1, 1, { s.products[0], 5 }));
         CHECK_EQ(rows(w, "inventory", "hold"), 2);

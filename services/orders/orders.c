@@ -202,7 +202,7 @@ static void flaws_point(struct ctx *c, const struct holding *h)
 
 static int order_hold(struct ctx *c, const struct confirm *a, const struct holding *h)
 {
-        int r = inventory_hold_call(c, &(struct hold_request){ a->id, a->attempt, h->items }, &(struct hold){ 0 });
+        int r = inventory_hold_call(c, &(struct hold_request){ a->id, a->attempt, h->items, a->ship_to.country }, &(struct hold){ 0 });
 
         if (r < 0) flaws_point(c, h);
         return r == -FAILED_PRECONDITION && !strcmp(c->fault.slug, "hold_differs") ? key_reused(c) : r;

@@ -47,9 +47,24 @@ ROUTES = [
     Route("POST", "/v1/inventory/adjustments", "staff", "inventory:write", True,
           {"product_id": NOBODYS, "warehouse_id": NOBODYS, "delta": 5, "reason": "counted"}, ("/warehouse_id",)),
     Route("POST", "/v1/inventory/receipts", "staff", "inventory:write", True,
-          {"product_id": NOBODYS, "warehouse_id": NOBODYS, "quantity": 5, "note": "a lorry"}, ("/warehouse_id", "/note")),
+          {"items": [{"product_id": NOBODYS, "quantity": 5}], "warehouse_id": NOBODYS, "note": "a lorry"}, ("/warehouse_id", "/note")),
+    Route("GET", "/v1/inventory/receipts/{id}", "staff", "inventory:read"),
+    Route("POST", "/v1/inventory/transfers", "staff", "inventory:write", True,
+          {"from_warehouse_id": NOBODYS, "to_warehouse_id": NOBODYS[:-1] + "e", "items": [{"product_id": NOBODYS, "quantity": 5}], "note": "nearer"}, ("/note",)),
+    Route("GET", "/v1/inventory/transfers/{id}", "staff", "inventory:read"),
+    Route("GET", "/v1/inventory", "staff", "inventory:read"),
+    Route("GET", "/v1/inventory/allocations/{order_id}", "staff", "inventory:read"),
+    Route("GET", "/v1/inventory/{product_id}/threshold", "staff", "inventory:read"),
+    Route("PUT", "/v1/inventory/{product_id}/threshold", "staff", "inventory:write", False, {"low": 3}),
+    Route("DELETE", "/v1/inventory/{product_id}/threshold", "staff", "inventory:write"),
     Route("GET", "/v1/warehouses", "staff", "inventory:read"),
     Route("POST", "/v1/warehouses", "admin", "inventory:write", True, {"code": "refused", "name": "Refused", "country": "DE"}),
+    Route("GET", "/v1/warehouses/{id}", "staff", "inventory:read"),
+    Route("PUT", "/v1/warehouses/{id}", "admin", "inventory:write", False,
+          {"code": "refused", "name": "Refused", "country": "DE", "active": True, "is_default": False}),
+    Route("PATCH", "/v1/warehouses/{id}", "admin", "inventory:write"),
+    Route("DELETE", "/v1/warehouses/{id}", "admin", "inventory:write"),
+    Route("GET", "/v1/warehouses/{id}/stock", "staff", "inventory:read"),
     Route("POST", "/v1/orders", "user", "orders:write", True,
           {"items": [{"product_id": NOBODYS, "quantity": 1}], "payment": {"card": "4242424242424242"}, "note": "Ring twice.",
            "ship_to": {"name": "Ada", "line1": "1 High St", "line2": "Flat 2", "postal_code": "E1 6AN", "city": "London", "region": "Essex", "country": "GB", "phone": "1"}},
@@ -195,7 +210,7 @@ class Market(Souk):
         return made.json()["id"]
 
     def receive(self, product, quantity):
-        got = self.ask("POST", "/v1/inventory/receipts", "staff", True, json={"product_id": product, "quantity": quantity})
+        got = self.ask("POST", "/v1/inventory/receipts", "staff", True, json={"items": [{"product_id": product, "quantity": quantity}]})
         assert got.status_code == 201, got.text
 
     def order(self, product, token="customer", quantity=1, key=True, card=None):

@@ -40,7 +40,7 @@ def effects(market, product):
         "category": ("staff", "/v1/categories", {"name": f"C {tag}"}, {"name": f"D {tag}"}, count("catalog", "category", "name like %s", f"% {tag}")),
         "adjustment": ("staff", "/v1/inventory/adjustments", {"product_id": product, "delta": 1, "reason": tag}, {"product_id": product, "delta": 2, "reason": tag},
                        count("inventory", "movement", "reason = %s", tag)),
-        "receipt": ("staff", "/v1/inventory/receipts", {"product_id": product, "quantity": 1, "note": tag}, {"product_id": product, "quantity": 2, "note": tag},
+        "receipt": ("staff", "/v1/inventory/receipts", {"items": [{"product_id": product, "quantity": 1}], "note": tag}, {"items": [{"product_id": product, "quantity": 2}], "note": tag},
                     count("inventory", "movement", "reason = %s", tag)),
         "warehouse": ("admin", "/v1/warehouses", {"code": code, "name": "W", "country": "DE"}, {"code": code + "x", "name": "W", "country": "DE"},
                       count("inventory", "warehouse", "code like %s", code + "%")),

@@ -200,8 +200,8 @@ LONG = [("POST /v1/users", "/email", "a" * 250 + "@b.example"), ("POST /v1/users
         ("POST /v1/products", "/price/amount", -1), ("POST /v1/products", "/price/amount", 2 ** 63), ("POST /v1/products", "/attributes/0/name", ""),
         ("POST /v1/products", "/attributes/0/value", "v" * 2001), ("POST /v1/categories", "/name", ""), ("POST /v1/categories", "/name", "n" * 101),
         ("POST /v1/inventory/adjustments", "/delta", 0), ("POST /v1/inventory/adjustments", "/delta", 2 ** 31),
-        ("POST /v1/inventory/adjustments", "/reason", "r" * 201), ("POST /v1/inventory/receipts", "/quantity", 0),
-        ("POST /v1/inventory/receipts", "/quantity", -1), ("POST /v1/inventory/receipts", "/quantity", 1000001), ("POST /v1/inventory/receipts", "/note", "n" * 201),
+        ("POST /v1/inventory/adjustments", "/reason", "r" * 201), ("POST /v1/inventory/receipts", "/items/0/quantity", 0),
+        ("POST /v1/inventory/receipts", "/items/0/quantity", -1), ("POST /v1/inventory/receipts", "/items/0/quantity", 1000001), ("POST /v1/inventory/receipts", "/note", "n" * 201),
         ("POST /v1/warehouses", "/country", "Germany"), ("POST /v1/warehouses", "/code", ""), ("POST /v1/orders", "/items", []),
         ("POST /v1/orders", "/items/0/quantity", 0), ("POST /v1/orders", "/items/0/quantity", -5), ("POST /v1/orders", "/items/0/quantity", 2 ** 31),
         ("POST /v1/orders", "/items/0/quantity", 2 ** 63), ("POST /v1/orders", "/items/0/product_id", "x"), ("POST /v1/orders", "/payment/card", "4242"),
@@ -222,7 +222,7 @@ def test_a_product_twice_in_an_order_is_named_where_it_repeats(quiet):
 
 def test_what_is_named_in_a_body_must_exist(quiet):
     for path, body, pointer in (("/v1/orders", {"items": [{"product_id": NOBODYS, "quantity": 1}]}, "/items/0/product_id"),
-                                ("/v1/inventory/receipts", {"product_id": NOBODYS, "quantity": 1}, "/product_id"),
+                                ("/v1/inventory/receipts", {"items": [{"product_id": NOBODYS, "quantity": 1}]}, "/items/0/product_id"),
                                 ("/v1/inventory/adjustments", {"product_id": NOBODYS, "delta": 1, "reason": "r"}, "/product_id"),
                                 ("/v1/categories", {"parent_id": NOBODYS, "name": "Child"}, "/parent_id")):
         problem(quiet.ask("POST", path, "staff", True, json=body), 400, pointer=pointer)
@@ -233,7 +233,7 @@ def test_what_is_named_in_a_body_must_exist(quiet):
 QUERIES = [("limit=0", "limit"), ("limit=101", "limit"), ("limit=-1", "limit"), ("limit=x", "limit"), ("limit=1&limit=2", "limit"), ("limit=", "limit"),
            ("cursor=", "cursor"), ("cursor=bm9uZQ", "cursor"), ("cursor=%00", "cursor"), ("sort=nothing", "sort"), ("sort=id;drop", "sort"), ("unknown=1", "unknown"),
            ("limit=99999999999999999999", "limit")]
-LISTS = ["/v1/products", "/v1/categories", "/v1/brands", f"/v1/inventory/{NOBODYS}/movements", "/v1/orders", "/v1/invoices"]
+LISTS = ["/v1/products", "/v1/categories", "/v1/brands", "/v1/inventory", "/v1/warehouses", f"/v1/inventory/{NOBODYS}/movements", "/v1/orders", "/v1/invoices"]
 
 
 @pytest.mark.parametrize("path", LISTS)

@@ -66,7 +66,7 @@ def test_cards_that_do_not_pay_give_everything_back(market):
         assert answer.status_code == status, card
     assert market.order(product, card="4000000000000051").status_code == 201            # answers twice
     market.check_books(product)
-    assert market.get(f"/v1/inventory/{product}").json() | {"warehouses": None} == {"product_id": product, "available": 4, "held": 0, "warehouses": None}
+    assert market.get(f"/v1/inventory/{product}").json() | {"warehouses": None} == {"product_id": product, "available": 4, "on_hand": 4, "held": 0, "warehouses": None}
 
 
 def test_the_price_is_the_catalogues(market):
