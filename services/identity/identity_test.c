@@ -324,7 +324,7 @@ static int refusals(struct ctx *c, void *arg)
         WORLD(w, c, &identity_service);
 
         CHECK(says(post(w, "/v1/users", "{\"email\":\"no\",\"password\":\"short\",\"name\":\"\"}"), 400, "invalid"));
-        CHECK(says(post(w, "/v1/users", "{\"email\":\"a@example.org\",\"password\":\"long enough\",\"name\":\"A\",\"role\":\"admin\"}"), 400, "invalid"));
+        CHECK(says(post(w, "/v1/users", "{\"email\":\"a@example.org\",\"password\":\"long enough\",\"name\":\"A\",\"role\":\"admin\"}"), 403, "role_not_yours_to_give"));
         CHECK(says(post(w, "/v1/users", "{\"email\":1}"), 400, "invalid"));
         CHECK(says(post(w, "/v1/users", "{"), 400, "invalid"));
         CHECK_EQ(http(w, NULL, GET, "/v1/me", NULL).status, 401);

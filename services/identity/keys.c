@@ -43,8 +43,15 @@ static int key_write(struct ctx *c, struct db *tx, const struct jwk *k)
         return 0;
 }
 
-/* only_first: leave it when somebody else was faster. The key is made before the lock is taken: it takes a while. */
-static int key_add(struct ctx *c, bool only_first)
+static const int64_t any_age = INT64_MIN / 2, never_old = INT64_MAX / 2;
+
+static bool has_younger(const struct key_row_list *living, int64_t us)
+{
+        return living->n && living->v[0].retired_at.us == 0 && living->v[0].created_at.us > clock_now().us - us;
+}
+
+/* older_us: leave it when the newest is not that old: somebody else was faster. The key is made before the lock is taken: it takes a while. */
+static int key_add(struct ctx *c, int64_t older_us)
 {
         struct jwk *made AUTO(jwk_free) = NULL;
         struct key_row_list living;
@@ -53,7 +60,7 @@ static int key_add(struct ctx *c, bool only_first)
         TX(tx, c);
         TRY(keys_lock(tx, &(struct nothing){ 0 }));
         TRY(keys_living(tx, &(struct nothing){ 0 }, &living));
-        if (only_first && living.n && living.v[0].retired_at.us == 0)
+        if (has_younger(&living, older_us))
                 return 0;
         TRY(key_write(c, tx, made));
         return tx_commit(tx);
@@ -133,8 +140,8 @@ int keyring_start(struct ctx *c, struct keyring *k)
         k->arena = arena_new(128 * 1024);
         mutex_init(&k->reading);
         TRY(keys_living(db(c), &(struct nothing){ 0 }, &living));
-        if (living.n == 0 || living.v[0].retired_at.us)
-                TRY(key_add(c, true));
+        if (!has_younger(&living, never_old))
+                TRY(key_add(c, never_old));
         return keyring_refresh(c, k, true);
 }
 
@@ -146,7 +153,18 @@ void keyring_stop(struct keyring *k)
 
 int keyring_rotate(struct ctx *c, struct keyring *k)
 {
-        TRY(key_add(c, false));
+        TRY(key_add(c, any_age));
+        return keyring_refresh(c, k, true);
+}
+
+int keyring_rotate_when_older(struct ctx *c, struct keyring *k, int64_t us)
+{
+        struct key_row_list living;
+
+        TRY(keys_living(db(c), &(struct nothing){ 0 }, &living));
+        if (has_younger(&living, us))
+                return 0;
+        TRY(key_add(c, us));
         return keyring_refresh(c, k, true);
 }
 

@@ -14,5 +14,6 @@ int  keyring_start(struct ctx *c, struct keyring *k);           /* makes the fir
 void keyring_stop(struct keyring *k);
 int  keyring_refresh(struct ctx *c, struct keyring *k, bool now);       /* reads again what is older than 5 s. Waits. */
 int  keyring_rotate(struct ctx *c, struct keyring *k);          /* a new key is published, and signs when it is 75 s old. Waits. */
+int  keyring_rotate_when_older(struct ctx *c, struct keyring *k, int64_t us);    /* ... unless the newest is younger. Waits. */
 int  keyring_sign(struct ctx *c, struct keyring *k, const struct claims *claims, str *out);     /* Waits. */
 #endif
