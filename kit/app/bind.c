@@ -127,6 +127,7 @@ static int make_endpoints(struct ctx *c, struct app *a)
 int app_bind(struct ctx *c, struct app *a, const struct service *const *services, const char *target)
 {
         TRY(check_target(c, services, target));
+        a->compress = config_bool(a->config, "compress");
         a->cors_origins = config_str(a->config, "cors-origins");
         TRY(cors_check(c, a->cors_origins));
         a->services[a->n_services++] = &pages_service;

@@ -63,6 +63,7 @@ struct app {
         struct config *config;
         uint8_t      secret[32], tag_key[16];           /* tag_key: of entity tags (condition.c)   */
         enum access_log access_log;
+        bool         compress;
         str          cors_origins;                      /* the setting; empty: none               */
         const struct app_options *options;              /* NULL in a test's world                 */
         const char  *db_prefix;                         /* "souk_"                                */
@@ -218,6 +219,9 @@ void vary_on(struct request *q, const char *field);     /* the answer depends on
 
 /* links.c: makes links of a page's cursors, in `out` and in a Link field */
 int  links_write(struct request *q, void *out);
+/* compress.c */
+int  compress_before(struct request *q);
+void compress_after(struct request *q);
 
 /* access.c */
 void access_line(struct request *q);
@@ -226,6 +230,7 @@ void access_stop(struct worker *w);
 
 /* stats.c */
 void stats_count(struct request *q);
+void stats_coded(const char *coding);                    /* an answer was compressed                  */
 void stats_limited(const struct endpoint *e);            /* a request of one client too many */
 void stats_endpoint(struct endpoint *e);                /* makes its series                       */
 extern const struct metric_family *const stats_families[];      /* families.def; ends with NULL */

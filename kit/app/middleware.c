@@ -79,6 +79,7 @@ const struct middleware middlewares[] = {
         { "metrics",                 NULL,       stats_count  },
         { "cross-origin",            NULL,       cors_after   },
         { "routing",                 find_route, say_cache    },
+        { "compression",             compress_before, compress_after },
         { "authentication",          authenticate, NULL       },
         { "rate limit",              rate_before, rate_after  },
         { "authorisation",           authorise,  NULL         },

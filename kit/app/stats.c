@@ -41,6 +41,11 @@ void stats_endpoint(struct endpoint *e)
         e->latency = metric_of(&latency, (const char *const[]){ method_name(e->route->method), e->route->path, NULL });
 }
 
+void stats_coded(const char *coding)
+{
+        metric_add(metric_of(&compressed, (const char *const[]){ coding, NULL }), 1);
+}
+
 void stats_limited(const struct endpoint *e)
 {
         metric_add(metric_of(&rate_limited, (const char *const[]){ method_name(e->route->method), e->route->path, NULL }), 1);

@@ -172,8 +172,7 @@ str http_date(when t)
 
 /* ---- Accept ------------------------------------------------------------------------------------------------------ */
 
-/* A qvalue in thousandths: "0", "0.5", "1.000". Anything else counts as 1: a client that cannot count still gets its answer. */
-static int qvalue(str s)
+int qvalue(str s)
 {
         if (s.n == 0 || s.n > 5 || (s.p[0] != '0' && s.p[0] != '1') || (s.n > 1 && s.p[1] != '.')) return 1000;
         int q = (s.p[0] - '0') * 1000, unit = 100;

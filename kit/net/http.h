@@ -23,6 +23,8 @@ bool is_field_value(str s);                             /* no CR, LF, NUL: safe 
 str  http_date(when t);
 /* Does `accept` (a field's value, p NULL: anything) take media type `type`? With q-values; 0..1000. RFC 9110 section 12.5.1 */
 int  accept_quality(str accept, str type);
+/* A qvalue in thousandths: "0", "0.5", "1.000". Anything else counts as 1: a client that cannot count still gets its answer. */
+int  qvalue(str s);
 /* http://host:port/path -> parts. -INVALID_ARGUMENT; https is -UNIMPLEMENTED */
 struct url { str host; int port; str path; };
 int  url_parse(str text, struct url *out);
