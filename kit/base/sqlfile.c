@@ -5,12 +5,15 @@
  *
  * One pass over the text with a cursor. Between statements only white space and comments may stand, and a comment that reads as a header
  * begins a statement. In a statement the text is copied piece by piece (a literal, a quoted name, a comment, a word, a colon, a character)
- * into a buffer; a comment becomes a space. `brackets` remembers which of ( and [ are open, since a colon divides in a subscript. */
+ * into a buffer; a comment becomes a space. `brackets` remembers which of ( and [ are open, since a colon divides in a subscript. A fragment is
+ * read as a statement is, to find its end and its mistakes; where it is used, its text is read once more in its place. */
 #include "sqlfile.h"
 #include <stdio.h>
 #include "buf.h"
 
-enum { BRACKETS_MAX = 200 };
+enum { BRACKETS_MAX = 200, FRAGMENTS_MAX = 100 };
+
+struct fragment { str name, text; int line; };          /* line: where its text begins */
 
 struct reader {
         struct arena *a;
@@ -19,6 +22,8 @@ struct reader {
         int    line;
         struct sqlfile_error *err;
         size_t cap;                     /* places in the list of statements                       */
+        struct fragment fragments[FRAGMENTS_MAX];
+        size_t n_fragments;
         /* of the statement being read */
         struct buf sql;
         str    params[SQLFILE_PARAMS_MAX];
@@ -259,6 +264,31 @@ static int quotation(struct reader *r, bool escapes)
         return 0;
 }
 
+static int piece(struct reader *r, const struct sql_statement *st);
+
+/* {name}: the fragment's text as if it stood here. */
+static int insertion(struct reader *r, const struct sql_statement *st)
+{
+        str name = str_cut(r->text, r->at + 1, r->at + 1 + name_length(str_cut(r->text, r->at + 1, r->text.n)));
+        const struct fragment *f = NULL;
+        if (!name.n || peek(r, name.n + 1) != '}') return wrong(r, r->line, "a { that is no {name} of a fragment");
+        for (size_t i = 0; i < r->n_fragments; i++)
+                if (str_eq(r->fragments[i].name, name)) f = &r->fragments[i];
+        if (!f) return wrong(r, r->line, "there is no fragment " STR_FMT " above", STR_ARG(name));
+        eat(r, name.n + 2);
+        str text = r->text;
+        size_t at = r->at;
+        int line = r->line;
+        r->text = f->text;
+        r->at = 0;
+        r->line = f->line;
+        while (!at_end(r)) TRY(piece(r, st));
+        r->text = text;
+        r->at = at;
+        r->line = line;
+        return 0;
+}
+
 static int piece(struct reader *r, const struct sql_statement *st)
 {
         char ch = peek(r, 0), next = peek(r, 1);
@@ -271,6 +301,7 @@ static int piece(struct reader *r, const struct sql_statement *st)
         if ((ch == '-' && next == '-') || (ch == '/' && next == '*')) return comment_in_statement(r, st);
         if (ch == '\'' || ch == '"' || ch == '$') return quotation(r, false);
         if (ch == ':') return colon(r);
+        if (ch == '{') return insertion(r, st);
         if (strchr("()[]", ch)) return bracket(r);
         size_t n = 0;
         while (r->at + n < r->text.n && is_word(peek(r, n))) n++;
@@ -331,6 +362,16 @@ static int keep(struct reader *r, struct sqlfile *out, const struct sql_statemen
         return 0;
 }
 
+/* The statement read last was a fragment: its text lies from `from` up to the ; just read. */
+static int keep_fragment(struct reader *r, const struct sql_statement *st, size_t from, int line)
+{
+        if (r->n_fragments == FRAGMENTS_MAX) return wrong(r, st->line, "more than %d fragments", FRAGMENTS_MAX);
+        for (size_t i = 0; i < r->n_fragments; i++)
+                if (str_eq(r->fragments[i].name, st->name)) return wrong(r, st->line, "fragment " STR_FMT " is there already", STR_ARG(st->name));
+        r->fragments[r->n_fragments++] = (struct fragment){ st->name, str_trim(str_cut(r->text, from, r->at - 1), " \t\r\n"), line };
+        return 0;
+}
+
 /* What stands between statements: white space, comments, headers. */
 static int between(struct reader *r, struct sqlfile *out)
 {
@@ -353,7 +394,10 @@ static int between(struct reader *r, struct sqlfile *out)
         st.line = r->line;
         eat(r, n);
         if (!is_header) return 0;
+        size_t from = r->at;
+        int line = r->line;
         TRY(statement(r, &st));
+        if (str_eq(st.in, STR("fragment")) && !st.out.n) return keep_fragment(r, &st, from, line);
         return keep(r, out, &st);
 }
 

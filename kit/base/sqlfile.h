@@ -7,7 +7,8 @@
  *     select id, status from orders where id = :id and buyer = :caller;
  *
  * A header is a comment line `-- name: in`, `-- name: in -> out`, with ? (at most one row) or * (many) after out; its statement
- * follows and ends with ;. Between statements other comments may stand. Literals, quoted names, dollar quotes, comments and ::casts
+ * follows and ends with ;. What several statements say alike is written once, above them: `-- name: fragment`, its text, ;. In a statement (or a
+ * later fragment) {name} stands for that text, its parameters included. Between statements other comments may stand. Literals, quoted names, dollar quotes, comments and ::casts
  * are known, so a colon in them is no parameter; in a subscript a[1:n] it divides (write a[1:(:n)] there). The text
  * comes back with $1, $2, one a distinct path, without comments, each run of white space one space. Pure. Source: PostgreSQL 15,
  * section 4.1. */

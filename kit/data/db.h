@@ -11,7 +11,7 @@
  *     -- order_seen:  order_ref                   int order_seen(struct db *, const struct order_ref *);                    returns rows affected
  *     and for every statement in a transaction    int order_seen_later(struct db *tx, const struct order_ref *);            queued, see below
  *
- * A statement ends with ; and `in` may be `nothing` (then NULL is passed). Parameters, by kind of member:
+ * A statement ends with ; and `in` may be `nothing` (then NULL is passed). `-- mine: fragment` names a text that statements below say as {mine}. Parameters, by kind of member:
  *
  *     :id             boolean, int4, int8, float8, text, bytea, uuid, timestamptz; a word of .names travels as its number (int4) ...
  *     :status.word    ... and so as the word itself (text)

@@ -232,12 +232,21 @@ static int read_kind(struct scan *s, const struct field *f, void *msg, bool patc
         return -INTERNAL;
 }
 
+/* What an optional member is when the text says nothing of it. */
+static void make_absent(const struct field *f, void *msg)
+{
+        char *p = (char *)msg + f->offset;
+        memset(p, 0, f->size);
+        if (f->fallback && f->kind == K_I32) *(int32_t *)p = (int32_t)f->fallback;
+        if (f->fallback && f->kind == K_I64) *(int64_t *)p = f->fallback;
+}
+
 static int read_value(struct scan *s, const struct field *f, void *msg, bool patch)
 {
         struct verdict *v = &s->verdict;
         if (scan_peek(s) == 'n') {
                 TRY(scan_word(s, "null", 4));
-                memset((char *)msg + f->offset, 0, f->size);
+                make_absent(f, msg);
                 return f->optional ? 1 : flawed(s, "required", "is required");
         }
         int r = read_kind(s, f, msg, patch);
@@ -300,10 +309,11 @@ static int read_member(struct scan *s, struct members *m, char *out, bool patch)
         return 0;
 }
 
-static void missing_flaws(struct scan *s, const struct members *m)
+static void missing(struct scan *s, const struct members *m, void *msg)
 {
         for (size_t i = 0; i < m->t->n; i++) {
                 const struct field *f = &m->t->fields[i];
+                if (f->fallback && !(m->seen >> i & 1)) make_absent(f, msg);
                 if (f->optional || f->internal || m->seen >> i & 1) continue;
                 scan_down(s, f->name, f->name_n);
                 flawed(s, "required", "is required");
@@ -324,7 +334,7 @@ static int read_object(struct scan *s, const struct type *t, char *out, bool pat
                 TRY(read_member(s, &m, out, patch));
         TRY(more);
         scan_forget(s, mark);
-        if (!patch) missing_flaws(s, &m);
+        if (!patch) missing(s, &m, out);
         return 1;
 }
 

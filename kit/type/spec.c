@@ -105,6 +105,7 @@ void spec_field(struct jw *w, const struct field *f)
         case K_LIST:  list(w, f); break;
         }
         if (f->doc) key_z(w, "description", f->doc);
+        if (f->fallback) key_int(w, "default", f->fallback);
         if (f->secret) { jw_key(w, "writeOnly"); jw_bool(w, true); }
         if (f->example) {
                 jw_key(w, "examples");

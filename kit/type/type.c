@@ -46,6 +46,7 @@ static bool msg_is_absent(const struct type *t, const void *msg)
 bool field_is_absent(const struct field *f, const void *msg)
 {
         const void *p = field_at(f, msg);
+        if (f->fallback) return false;
         switch (f->kind) {
         case K_BOOL:  return !*(const bool *)p;
         case K_I32:   return !*(const int32_t *)p;
@@ -124,6 +125,9 @@ static int field_check(const struct type *t, const struct field *f, char err[256
         if (f->size != size) return lie(err, t, f, "the size is not that of its kind");
         if (f->names && f->kind != K_I32) return lie(err, t, f, "only an int32_t or an enum is spelled as words");
         if (f->names && !f->names[0]) return lie(err, t, f, "there are no words");
+        bool whole = (f->kind == K_I32 && !f->names) || f->kind == K_I64;
+        if (f->fallback && (!whole || !f->optional || f->internal)) return lie(err, t, f, "only an optional whole number has a fallback");
+        if (f->fallback && (f->min || f->max) && (f->fallback < f->min || f->fallback > f->max)) return lie(err, t, f, "the fallback is out of range");
         if (f->format && f->kind != K_STR) return lie(err, t, f, "only a text has a format");
         if (sized && (f->min < 0 || f->min > field_max(f))) return lie(err, t, f, "min lies beyond max");
         if (!sized && f->min > f->max) return lie(err, t, f, "min lies beyond max");

@@ -10,7 +10,7 @@
  *
  * Absence is the zero value: a str with p NULL, a zero uid, when, money or number, an empty list, a message of absent
  * fields. A field that is not optional must be present on the way in and is always written on the way out; an optional one
- * is left out when absent. Tables are const and shared by all threads. type_check() at start finds a member no field covers. */
+ * is left out when absent; one with a fallback has that instead. Tables are const and shared by all threads. type_check() at start finds a member no field covers. */
 #ifndef TYPE_H
 #define TYPE_H
 #include "arena.h"
@@ -40,6 +40,8 @@ struct field {
          * bytes or list has the default maximum. */
         int64_t     min, max;
         bool        optional;
+        int64_t     fallback;                           /* of an optional number: what it is when JSON leaves it out or says null. It is then never
+                                                         * absent, so 0 can be said; 0: none */
         bool        secret;                             /* never logged, never in an answer                         */
         bool        internal;                           /* the program's own: not in JSON, queries, forms or docs; SQL sees it */
         const struct format *format;

@@ -76,6 +76,22 @@ TEST(a_colon_divides_in_a_subscript_only)
         check_body("select array[:a, :b], a[:i], a[1:(:n)], x[f(:y)]", "select array[$1, $2], a[$3], a[1:($4)], x[f($5)]", "a b i n y");
 }
 
+TEST(a_fragment_stands_for_its_text_wherever_it_is_named)
+{
+        CHECK_OK(read_z("-- mine: fragment\nowner = :caller -- whose\n and x <> '{y};';\n-- both: fragment\n({mine} and id = :id);\n"
+                        "-- q: in -> out\nselect a[1:n], '{mine}' from t where :id = 1 and {both};\n-- p: in\ndelete from t where {mine};\n"));
+        CHECK_EQ(file.n, 2);
+        CHECK_STR(file.v[0].sql, "select a[1:n], '{mine}' from t where $1 = 1 and (owner = $2 and x <> '{y};' and id = $1)");
+        CHECK_EQ(file.v[0].n_params, 2);
+        CHECK_STR(file.v[0].params[1], ":caller");
+        CHECK_STR(file.v[1].sql, "delete from t where owner = $1 and x <> '{y};'");
+        check_wrong("-- q: in\nselect 1\n where {mine};", 3, "there is no fragment mine above");
+        check_wrong("-- mine: fragment\n{mine};", 2, "there is no fragment mine above");
+        check_wrong("-- q: in\nselect {};", 2, "a { that is no {name}");
+        check_wrong("-- a: fragment\n(1;", 2, "'(' is not closed");
+        check_wrong("-- a: fragment\n1;\n-- a: fragment\n2;", 3, "is there already");
+}
+
 TEST(mistakes_are_told_with_their_line)
 {
         check_wrong("select 1;", 1, "without a header");

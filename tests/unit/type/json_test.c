@@ -475,6 +475,30 @@ TEST(reading_without_memory_fails_and_says_so)
         }
 }
 
+struct rates { int32_t low; int64_t high; str name; };
+MESSAGE(rates, "numbers that are something when nothing is said",
+        F(rates, 1, low, .optional = true, .min = 0, .max = 100, .fallback = 19), F(rates, 2, high, .optional = true, .fallback = -7),
+        F(rates, 3, name, .optional = true));
+
+TEST(an_optional_number_with_a_fallback_can_be_zero_and_comes_back_when_it_is_left_out)
+{
+        static const struct { const char *text; unsigned mode; int32_t low; int64_t high; } ways[] = {
+                { "{}", JSON_STRICT, 19, -7 }, { "{\"low\":0,\"high\":0}", JSON_STRICT, 0, 0 }, { "{\"high\":null}", JSON_STRICT, 19, -7 },
+                { "{\"low\":null}", JSON_PATCH, 19, 2 }, { "{\"low\":0}", JSON_PATCH, 0, 2 }, { "{}", JSON_PATCH, 1, 2 } };
+        for (size_t i = 0; i < COUNT(ways); i++) {
+                CTX(c);
+                struct rates r = { 1, 2, { 0 } };
+                struct buf b AUTO(buf_done) = BUF_INIT(1000);
+                CHECK_OK(json_read(&c, &rates_type, str_of(ways[i].text), &r, ways[i].mode));
+                CHECK_EQ(r.low, ways[i].low);
+                CHECK_EQ(r.high, ways[i].high);
+                json_write(&b, &rates_type, &r);
+                CHECK_STR(buf_str(&b), arena_z(c.arena, arena_printf(c.arena, "{\"low\":%d,\"high\":%lld}", ways[i].low, (long long)ways[i].high)));
+        }
+        CTX(c);
+        CHECK_EQ(json_read(&c, &rates_type, STR("{\"low\":101}"), &(struct rates){ 0 }, JSON_STRICT), -INVALID_ARGUMENT);
+}
+
 TEST(refusing_without_memory_still_refuses)
 {
         for (long n = 1; n < 40; n++) {

@@ -76,6 +76,9 @@ TEST(rules_make_sense)
         LIES(texts, "texts.a: only an int32_t or an enum", F(texts, 1, a, .names = some));
         LIES(texts, "texts.a: messages and lists", F_(texts, 1, a, .kind = K_LIST));
         LIES(texts, "texts.a: the size is not", F_(texts, 1, a, .kind = K_I32));
+        LIES(pair, "pair.a: only an optional whole number has a fallback", F(pair, 1, a, .fallback = 3), F(pair, 2, b));
+        LIES(pair, "pair.a: the fallback is out of range", F(pair, 1, a, .optional = true, .max = 2, .fallback = 3), F(pair, 2, b));
+        LIES(texts, "texts.a: only an optional whole number has a fallback", F(texts, 1, a, .optional = true, .fallback = 3));
         struct plain { str s; };
         LIES(plain, "plain.s: a plain value is not a message", F_MSG(plain, 1, s, str));
 }
