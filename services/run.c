@@ -112,16 +112,20 @@ static int ensure_accounts(struct ctx *c, const struct running *r)
         return 0;
 }
 
+/* The delivery is known by its first product's id, so the stock is laid in once however often the shop is begun. */
 static int lay_in_stock(struct ctx *c, const struct uid_list *ids)
 {
         struct nothing none;
         struct rand dice;
-        struct delivery_note note = { { arena_many(c->arena, struct receipt, ids->n), ids->n } };
+        struct delivery_note note = { { arena_many(c->arena, struct receipt, ids->n), ids->n }, ids->v[0] };
         if (!note.receipts.v) return fail(c, RESOURCE_EXHAUSTED, "too_large", "no memory for the stock of %zu products", ids->n);
         rand_seed(&dice, SEED);
         for (size_t i = 0; i < ids->n; i++)
                 note.receipts.v[i] = (struct receipt){ ids->v[i], i ? STOCK_MIN + (int32_t)rand_below(&dice, STOCK_SPREAD) : SAMPLE_STOCK };
-        return inventory_receive_call(c, &note, &none);
+        int r = inventory_receive_call(c, &note, &none);
+        if (r != -ALREADY_EXISTS) return r;
+        fault_clear(c);
+        return 0;
 }
 
 static int fill_catalogue(struct ctx *c, struct running *r)
@@ -133,6 +137,7 @@ static int fill_catalogue(struct ctx *c, struct running *r)
         if (seeded.ids.n == 0) return 0;
         progress("laying in stock", r);
         TRY(lay_in_stock(c, &seeded.ids));
+        TRY(catalog_seed_done_call(c, &(struct nothing){ 0 }, &(struct nothing){ 0 }));
         uid_format(seeded.ids.v[0], r->home.sample);
         return home_keep_accounts(c, &r->home);
 }

@@ -13,12 +13,15 @@ DECLARE_LIST(quote_line);
 struct quote      { struct quote_line_list lines; money total; };
 
 struct seeding    { int32_t count; int64_t seed; };
-struct seeded     { struct uid_list ids; };             /* in the order they were made; empty when the catalogue was not empty */
+struct seeded     { struct uid_list ids; };             /* in the order they were made; empty when there is nothing to be done */
 
 extern const struct type basket_type, quote_line_type, quote_type, seeding_type, seeded_type;
-extern const struct event product_created, product_changed;
+extern const struct event product_created, product_changed, product_price_changed, product_deleted;
 extern const struct service catalog_service;
 
 CONTRACT(catalog_quote, basket, quote)                  /* no_such_product, mixed_currencies; prices at most a second old */
-CONTRACT(catalog_seed,  seeding, seeded)                /* fills an empty catalogue; the same for the same seed        */
+/* Fills an empty catalogue, the same for the same seed, and goes on with one that was begun: until catalog_seed_done says that what else belongs to
+ * the shop (its stock) is there, each call gives all ids again. */
+CONTRACT(catalog_seed,      seeding, seeded)
+CONTRACT(catalog_seed_done, nothing, nothing)
 #endif

@@ -3,52 +3,9 @@
  *
  * catalog_test.c - products, lists, quotes, imports and the made-up shop, on a real PostgreSQL, through the ways in. */
 #include "test.h"
-#include "world.h"
-#include "catalog/catalog.h"
 #include "catalog_sql.h"
+#include "catalog_try.h"
 #include "fiber.h"
-#include "json.h"
-#include "loop.h"
-
-#define RUN(fn)  CHECK_OK(run_main(fn, NULL))
-
-static str member(struct http_answer a, const char *name)
-{
-        return json_member(a.body, name);
-}
-
-static bool has(struct http_answer a, const char *text)
-{
-        return memmem(a.body.p, a.body.n, text, strlen(text)) != NULL;
-}
-
-static void expect(struct http_answer a, int status, const char *text)
-{
-        if (a.status != status || !has(a, text))
-                cm_fail_msg("%d " STR_FMT ", want %d with %s", a.status, STR_ARG(a.body), status, text);
-}
-
-static const char *draft(struct ctx *c, const char *sku, int64_t price, const char *brand)
-{
-        return arena_z(c->arena, arena_printf(c->arena, "{\"sku\":\"%s\",\"name\":\"Thing %s\",\"brand\":\"%s\",\"category\":\"Home > Kitchen\","
-                       "\"price\":{\"amount\":%lld,\"currency\":\"EUR\"},\"images\":[\"https://images.example/1.jpg\"],"
-                       "\"attributes\":[{\"name\":\"colour\",\"value\":\"red\"}]}", sku, sku, brand, (long long)price));
-}
-
-static uid id_of(struct http_answer a)
-{
-        uid id = { { 0 } };
-        str text = member(a, "id");
-        CHECK_OK(uid_parse(str_cut(text, 1, text.n - 1), &id));
-        return id;
-}
-
-/* A request that needs a key gets one of its own. */
-static struct http_answer post(struct ctx *c, struct world *w, const char *who, const char *path, const char *body)
-{
-        static int n;
-        return http(w, arena_z(c->arena, arena_printf(c->arena, "%s#key-%d", who, ++n)), POST, path, body);
-}
 
 static int made_and_read(struct ctx *c, void *arg)
 {
@@ -134,7 +91,10 @@ static int refused(struct ctx *c, void *arg)
         expect(post(c, w, "staff", "/v1/products", "{\"sku\":7,\"name\":\"B\",\"price\":{\"amount\":1,\"currency\":\"EUR\"}}"), 400,
                "\"pointer\":\"/sku\",\"slug\":\"wrong_type\"");
         expect(post(c, w, "staff", "/v1/products", "{\"name\":\"B\",\"price\":{\"amount\":1,\"currency\":\"EUR\"}}"), 400, "\"pointer\":\"/sku\",\"slug\":\"required\"");
-        expect(post(c, w, "staff", "/v1/products", with(c, "\"vat_bp\":0")), 400, "/vat_bp");
+        expect(post(c, w, "staff", "/v1/products", with(c, "\"vat_bp\":-1")), 400, "/vat_bp");
+        expect(post(c, w, "staff", "/v1/products", with(c, "\"vat_bp\":10001")), 400, "/vat_bp");
+        expect(post(c, w, "staff", "/v1/products", with(c, "\"categories\":[\"A\",\"B>C\"]")), 400, "/categories/1");
+        expect(post(c, w, "staff", "/v1/products", with(c, "\"tags\":[\"\"]")), 400, "/tags/0");
         expect(post(c, w, "staff", "/v1/products", with(c, "\"images\":[\"https://images.example/1.jpg\",\"javascript:alert(1)\"]")), 400, "/images/1");
         expect(post(c, w, "staff", "/v1/products", with(c, "\"category\":\"Home >  > Kitchen\"")), 400, "/category");
         expect(post(c, w, "staff", "/v1/products", with(c, "\"category\":\"Home>Kitchen\"")), 400, "/category");
@@ -195,7 +155,7 @@ static int paged(struct ctx *c, void *arg)
 {
         (void)arg;
         WORLD(w, c, &catalog_service);
-        static const char *const sorts[] = { "-created_at", "created_at", "price", "-price", "name" };
+        static const char *const sorts[] = { "-created_at", "created_at", "price", "-price", "name", "-name" };
         struct seeded made;
 
         CHECK_OK(catalog_seed_call(as(w, "service"), &(struct seeding){ 137, 7 }, &made));
@@ -234,7 +194,7 @@ static void walks_an_index(struct ctx *c, struct world *w, const struct query *q
                 " for line in execute 'explain execute walk(" STR_FMT ")' loop"
                 "   plan := plan || line;"
                 " end loop; execute 'deallocate walk';"
-                " if plan !~ 'Index Cond: .(ROW.|sku = )' or plan ~ 'Seq Scan on product' then raise exception '%s: %%', plan; end if;"
+                " if plan !~ 'Index Cond: [^:]*(ROW.|sku = )' or plan ~ 'Seq Scan on product' then raise exception '%s: %%', plan; end if;"
                 " end $do$", q->sql, STR_ARG(nulls), q->name)));
 }
 
@@ -243,7 +203,7 @@ static int walked(struct ctx *c, void *arg)
         (void)arg;
         WORLD(w, c, &catalog_service);
         static const struct query *const lists[] = { &products_newest_query, &products_oldest_query, &products_cheapest_query, &products_dearest_query,
-                                                     &products_named_query, &products_by_sku_query };
+                                                     &products_named_query, &products_named_back_query, &products_by_sku_query };
         struct seeded made;
 
         CHECK_OK(catalog_seed_call(as(w, "service"), &(struct seeding){ 3000, 7 }, &made));
@@ -559,6 +519,7 @@ static int seeded_twice(struct ctx *c, void *arg)
                 CHECK_EQ(one.ids.n, 1200);
                 one.ids.v = memcpy(arena_many(c->arena, uid, one.ids.n), one.ids.v, one.ids.n * sizeof(uid));
                 sum = number(w, "catalog", "select sum(price_minor) from product");
+                CHECK_OK(catalog_seed_done_call(as(w, "service"), &(struct nothing){ 0 }, &(struct nothing){ 0 }));
                 CHECK_OK(catalog_seed_call(as(w, "service"), &(struct seeding){ 1200, 42 }, &two));
                 CHECK_EQ(two.ids.n, 0);                                         /* not empty any more */
                 CHECK(rows(w, "catalog", "category") > 20);
@@ -572,26 +533,25 @@ static int seeded_twice(struct ctx *c, void *arg)
 
 TEST(the_made_up_shop_is_the_same_for_the_same_seed) { RUN(seeded_twice); }
 
-static int tree(struct ctx *c, void *arg)
+static int seeding_resumed(struct ctx *c, void *arg)
 {
         (void)arg;
         WORLD(w, c, &catalog_service);
-        struct http_answer a = post(c, w, "staff", "/v1/categories", "{\"name\":\"Garden & Home\"}");
-        char id[37];
+        struct seeded one, two, three;
 
-        expect(a, 201, "\"slug\":\"garden-home\"");
-        uid_format(id_of(a), id);
-        expect(post(c, w, "staff", "/v1/categories", arena_z(c->arena, arena_printf(c->arena, "{\"name\":\"Tools\",\"parent_id\":\"%s\"}", id))), 201, "Garden & Home > Tools");
-        expect(post(c, w, "staff", "/v1/categories", "{\"name\":\"Garden & Home\"}"), 409, "category_exists");
-        expect(post(c, w, "staff", "/v1/categories", "{\"name\":\"A > B\"}"), 400, "/name");
-        expect(post(c, w, "staff", "/v1/categories", "{\"name\":\"A\",\"parent_id\":\"0197f3a0-0000-7000-8000-00000000dead\"}"), 400, "/parent_id");
-        expect(post(c, w, "alice", "/v1/categories", "{\"name\":\"A\"}"), 403, "slug");
-        expect(http(w, NULL, GET, arena_z(c->arena, arena_printf(c->arena, "/v1/categories/%s", id)), NULL), 200, "Garden");
-        expect(http(w, NULL, GET, "/v1/categories/0197f3a0-0000-7000-8000-00000000dead", NULL), 404, "no_such_category");
-        expect(http(w, NULL, GET, arena_z(c->arena, arena_printf(c->arena, "/v1/categories?parent=%s", id)), NULL), 200, "Tools");
+        CHECK_OK(catalog_seed_call(as(w, "service"), &(struct seeding){ 1200, 42 }, &one));
+        CHECK_OK(execute(w, "catalog", "delete from product where id in (select id from product order by id offset 700)"));     /* so far it came */
+        CHECK_OK(catalog_seed_call(as(w, "service"), &(struct seeding){ 3, 7 }, &two));
+        CHECK_EQ(two.ids.n, 1200);
+        CHECK_EQ(memcmp(one.ids.v, two.ids.v, 1200 * sizeof(uid)), 0);
+        CHECK_EQ(rows(w, "catalog", "product where revision = 1"), 1200);
+        CHECK_EQ(events(w, "catalog", "product.changed"), 0);
+        CHECK_OK(catalog_seed_done_call(as(w, "service"), &(struct nothing){ 0 }, &(struct nothing){ 0 }));
+        CHECK_OK(catalog_seed_call(as(w, "service"), &(struct seeding){ 1200, 42 }, &three));
+        CHECK_EQ(three.ids.n, 0);
         return 0;
 }
 
-TEST(categories_are_a_tree) { RUN(tree); }
+TEST(a_shop_that_was_half_made_up_is_finished_as_it_was_begun) { RUN(seeding_resumed); }
 
 TEST_MAIN

@@ -112,7 +112,7 @@ static int rows_write(struct ctx *c, struct reading *r)
                 return 0;
         if (!ids || !what)
                 return fail(c, RESOURCE_EXHAUSTED, "too_large", "the import is too large");
-        TRY(products_write(c, r->good, r->n_good, ids, what, NULL));
+        TRY(products_write(c, &(struct writing){ .drafts = r->good, .n = r->n_good, .ids = ids, .what = what }));
         for (size_t i = 0; i < r->n_good; i++) {
                 r->out->created   += what[i] == WRITTEN_CREATED;
                 r->out->changed   += what[i] == WRITTEN_CHANGED;

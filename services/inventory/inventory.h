@@ -15,7 +15,7 @@ struct hold_request { uid order_id; int32_t attempt; struct item_list items; str
 struct hold         { uid order_id; when expires_at; };
 struct receipt      { uid product_id; int32_t quantity; };
 DECLARE_LIST(receipt);
-struct delivery_note { struct receipt_list receipts; };        /* into the default warehouse */
+struct delivery_note { struct receipt_list receipts; uid id; };        /* into the default warehouse; id: the delivery's own, drawn when zero */
 
 struct stock_level   { uid product_id; int64_t available; };   /* stock.changed, stock.out: in all warehouses that sell */
 struct stock_warning { uid product_id; int64_t available; int32_t low; };       /* stock.low: as many as the threshold `low`, or fewer */
@@ -26,5 +26,5 @@ extern const struct service inventory_service;
 
 /* Idempotent for the same attempt and items. out_of_stock; hold_differs: the attempt holds other items; attempt_is_over: a later one holds. Batched. */
 CONTRACT(inventory_hold,    hold_request, hold)
-CONTRACT(inventory_receive, delivery_note, nothing)     /* goods that came in; a movement each                        */
+CONTRACT(inventory_receive, delivery_note, nothing)     /* goods that came in; a movement each; -ALREADY_EXISTS: a delivery of that id did */
 #endif

@@ -35,7 +35,8 @@ MESSAGE(adjusted, "a movement, and what is in that warehouse after it",
         F(adjusted, 6, reason),
         F(adjusted, 7, at));
 MESSAGE(receipt, "some of a product that came in", F(receipt, 1, product_id), F(receipt, 2, quantity, .min = 1, .max = 1000000));
-MESSAGE(delivery_note, "a delivery into the default warehouse", F_LIST(delivery_note, 1, receipts, receipt, .min = 1, .max = 20000));
+MESSAGE(delivery_note, "a delivery into the default warehouse", F_LIST(delivery_note, 1, receipts, receipt, .min = 1, .max = 20000),
+        F(delivery_note, 2, id, .optional = true));
 MESSAGE(arrival, "goods that came in",
         F(arrival, 1, warehouse_id, .optional = true, .doc = "The default warehouse unless said."),
         F(arrival, 2, note, .optional = true, .max = 200),
@@ -202,14 +203,15 @@ static int receipt_get(struct ctx *c, const struct booking_ref *in, struct recei
 
 static int inventory_receive(struct ctx *c, const struct delivery_note *in, struct nothing *out)
 {
-        uid id = uid_v7(clock_now());
+        when now = clock_now();
+        uid id = uid_is_zero(in->id) ? uid_v7(now) : in->id;
         struct stock_moves moves;
         struct warehouse w;
         struct sites sites;
         struct plan plan;
 
         (void)out;
-        TRY(moves_init(c, &moves, in->receipts.n, uid_time(id)));
+        TRY(moves_init(c, &moves, in->receipts.n, now));
         TRY(sites_get(c, &sites));
         TX(tx, c);
         TRY(warehouse_use(tx, (uid){ { 0 } }, "/warehouse_id", &w));
