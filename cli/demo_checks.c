@@ -192,7 +192,7 @@ static int check_invoices(struct ctx *c, struct sale *s, struct report *r)
 static int check_ledger(struct ctx *c, struct sale *s, struct report *r)
 {
         struct answer answer;
-        TRY(shop_must(c, &s->shop, &(struct ask){ GET, STR("/v1/payments/balance"), .as = &s->staff }, &answer));
+        TRY(shop_must(c, &s->shop, &(struct ask){ GET, STR("/v1/ledger/trial-balance"), .as = &s->staff }, &answer));
         int64_t sum = int_at(answer.body, "sum", -1);
         report_check(r, sum == 0, "the ledger's sum is zero", "%lld", (long long)sum);
         return 0;

@@ -263,7 +263,7 @@ static int declined(struct ctx *c, void *arg)
         settle(w);
         CHECK(says(buy(&s, "alice#k1", basket(&s, 0, 2, DECLINES)), 422, "idempotency_key_reused"));
         CHECK(memmem(http(w, "alice", GET, "/v1/orders", NULL).body.p, 20, "items", 5) != NULL);
-        CHECK_EQ(int_of(http(w, "staff", GET, "/v1/payments/balance", NULL), "sum"), 0);
+        CHECK_EQ(int_of(http(w, "staff", GET, "/v1/ledger/trial-balance", NULL), "sum"), 0);
         AUDIT_QUIET(&s);
         return 0;
 }

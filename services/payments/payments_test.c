@@ -81,7 +81,7 @@ static int captured(struct ctx *c, void *arg)
         CHECK_EQ(rows(w, "payments", "transfer"), 2);
         CHECK_EQ(events(w, "payments", "payment.captured"), 2);
 
-        a = http(w, "staff", GET, "/v1/payments/balance", NULL);
+        a = http(w, "staff", GET, "/v1/ledger/trial-balance", NULL);
         CHECK_EQ(a.status, 200);
         CHECK_EQ(int_of(a, "sum"), 0);
         CHECK(memmem(a.body.p, a.body.n, "\"debit\":2499", 12) && memmem(a.body.p, a.body.n, "\"credit\":2499", 13));
@@ -367,7 +367,7 @@ static int refusals(struct ctx *c, void *arg)
 {
         (void)arg;
         SHOP(s, w, c);
-        static const char *const paths[] = { "/v1/payments/balance", "/v1/payments/02000000-0000-0000-0000-000000000001" };
+        static const char *const paths[] = { "/v1/ledger/trial-balance", "/v1/payments/02000000-0000-0000-0000-000000000001" };
         struct http_answer a;
 
         for (size_t i = 0; i < COUNT(paths); i++) {
@@ -375,12 +375,12 @@ static int refusals(struct ctx *c, void *arg)
                 CHECK_EQ(a.status, 401);
                 CHECK(header_get(&a.headers, "www-authenticate").n > 0);
         }
-        CHECK_EQ(http(w, "alice", GET, "/v1/payments/balance", NULL).status, 403);
+        CHECK_EQ(http(w, "alice", GET, "/v1/ledger/trial-balance", NULL).status, 403);
         CHECK_EQ(http(w, "alice", GET, "/v1/payments/nonsense", NULL).status, 400);
         CHECK_EQ(http(w, "alice", GET, "/v1/payments/'%20or%201=1--", NULL).status, 400);
         CHECK(says(http(w, "alice", GET, "/v1/payments/02000000-0000-0000-0000-000000000001", NULL), 404, "no_such_payment"));
-        CHECK_EQ(http(w, "alice", POST, "/v1/payments/balance", "{}").status, 405);
-        a = http(w, "staff", GET, "/v1/payments/balance", NULL);
+        CHECK_EQ(http(w, "alice", POST, "/v1/ledger/trial-balance", "{}").status, 405);
+        a = http(w, "staff", GET, "/v1/ledger/trial-balance", NULL);
         CHECK_EQ(a.status, 200);
         CHECK_EQ(int_of(a, "sum"), 0);
         return 0;

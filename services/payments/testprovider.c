@@ -4,8 +4,8 @@
  * testprovider.c - a provider that behaves as well or as badly as the card's number or the amount says. No money moves.
  *
  * Answers that come later lie in a table, so they survive a crash of ours as a real provider's would. */
+#include "money.h"
 #include "payments_sql.h"
-#include "provider.h"
 
 enum manner { PAYS, DECLINES, NEVER, TWICE, LATE };
 
@@ -72,7 +72,43 @@ static int cancel(struct ctx *c, uid order_id, int32_t attempt)
         return 0;
 }
 
-const struct provider test_provider = { "test", authorise, capture, cancel };
+/* By the amount alone, for a card is not told again. One that never answers does so once: the second time it is asked it says yes. */
+static int settle(struct ctx *c, uid settlement, money amount, enum provider_says *says)
+{
+        struct charge as_charge = { .amount = amount };
+        enum manner manner = manner_of(&as_charge);
+
+        *says = manner == DECLINES ? PROVIDER_DECLINES : PROVIDER_APPROVES;
+        if (manner != NEVER && manner != LATE) return 0;
+        int asked_first = test_asked(db(c), &(struct uids){ { &settlement, 1 } });
+        TRY(asked_first);
+        return asked_first ? fiber_sleep(c, HOURS(1)) : 0;
+}
+
+static int capture_part(struct ctx *c, uid settlement, const struct attempt_ref *of, money amount, enum provider_says *says)
+{
+        (void)of;
+        return settle(c, settlement, amount, says);
+}
+
+static int refund(struct ctx *c, uid settlement, const struct attempt_ref *of, money amount, enum provider_says *says)
+{
+        (void)of;
+        return settle(c, settlement, amount, says);
+}
+
+/* It remembers only what is on its way. */
+static int status(struct ctx *c, uid order_id, int32_t attempt, enum provider_knows *knows)
+{
+        struct test_answer a;
+        int r = test_answer_of(db(c), &(struct attempt_ref){ order_id, attempt }, &a);
+
+        TRY(r);
+        *knows = r == 0 ? PROVIDER_KNOWS_NOTHING : a.due_at.us > clock_now().us ? PROVIDER_IS_AT_WORK : PROVIDER_APPROVED;
+        return 0;
+}
+
+const struct provider test_provider = { "test", authorise, capture, cancel, capture_part, refund, status };
 
 /* A provider tells again until it is heard. */
 static int deliver(struct ctx *c, struct test_answer *a)

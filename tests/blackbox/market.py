@@ -73,8 +73,16 @@ ROUTES = [
     Route("GET", "/v1/orders/{id}", "user", "orders:read"),
     Route("GET", "/v1/orders/{id}/invoice", "user", "orders:read"),
     Route("GET", "/v1/invoices", "staff", "orders:read"),
-    Route("GET", "/v1/payments/balance", "staff", "payments:read"),
+    Route("GET", "/v1/payments", "user", "payments:read"),
     Route("GET", "/v1/payments/{order_id}", "user", "payments:read"),
+    Route("POST", "/v1/payments/{order_id}/captures", "staff", "payments:write", True,
+          {"amount": {"amount": 100, "currency": "EUR"}, "reason": "a parcel"}, ("/amount", "/reason")),
+    Route("POST", "/v1/payments/{order_id}/refunds", "staff", "payments:write", True,
+          {"amount": {"amount": 100, "currency": "EUR"}, "reason": "scratched"}, ("/amount", "/reason")),
+    Route("GET", "/v1/payments/{order_id}/settlements/{id}", "staff", "payments:read"),
+    Route("GET", "/v1/ledger/trial-balance", "staff", "payments:read"),
+    Route("GET", "/v1/ledger/entries", "staff", "payments:read"),
+    Route("POST", "/v1/webhooks/payments", "anyone"),
     Route("GET", "/", "anyone"),
     Route("GET", "/docs", "anyone"),
     Route("GET", "/openapi.json", "anyone"),
@@ -248,7 +256,7 @@ class Market(Souk):
         end = time.monotonic() + seconds
         while True:
             orders = self.one("orders", "select count(*) from orders where invoice_no is not null")
-            captured = self.one("payments", "select count(*) from transfer")
+            captured = self.one("payments", "select count(*) from transfer where kind = 1 and settlement is null")
             holds = self.one("inventory", "select count(*) from hold")
             if orders == captured and holds == 0:
                 return orders

@@ -72,9 +72,9 @@ def test_an_id_that_nothing_has_is_404_and_one_that_is_none_is_400(quiet, route)
     token = ROLES[route.who] and quiet.token(ROLES[route.who])
     variable = route.path[route.path.index("{") + 1:route.path.index("}")]
     if not route.path.endswith(("/balance", "/movements")):             # an empty ledger is one
-        problem(quiet.ask("GET", at(route.path), token), 404)
+        problem(quiet.ask(route.method, at(route.path), token, route.key, json=route.body), 404)
     for word in ("1", "x" * 36, NOBODYS + "0", "%00", "..%2f", "%ff", "' or 1=1 --", NOBODYS.replace("-", "")):
-        answer = quiet.ask("GET", route.path.replace("{" + variable + "}", word), token)
+        answer = quiet.ask(route.method, route.path.replace("{" + variable + "}", word), token, route.key, json=route.body)
         problem(answer, 400, pointer=variable)
 
 
@@ -170,7 +170,7 @@ def test_a_malformed_body_is_400(quiet, what):
 
 @pytest.mark.parametrize("route", WITH_BODY, ids=name_of)
 def test_no_body_is_400_and_another_type_415(quiet, route):
-    problem(send(quiet, route, json=None), 400)
+    problem(send(quiet, route, json=None), 400 if {p for p, _ in places(route.body) if p.count("/") == 1} - set(route.optional) else 404)
     text = json.dumps(route.body).encode()
     for kind in ("text/plain", "application/x-www-form-urlencoded", "application/xml", "multipart/form-data; boundary=x", "application/jsonp", ""):
         problem(send(quiet, route, content=text, json=None, headers={"content-type": kind}), 415, "unsupported_media_type", "Content-Type")
@@ -250,7 +250,7 @@ def test_filters_are_checked(quiet):
 
 
 def test_a_route_without_parameters_takes_none(quiet):
-    for path, token in (("/v1/me", "customer"), (f"/v1/orders/{NOBODYS}", "customer"), ("/v1/payments/balance", "staff")):
+    for path, token in (("/v1/me", "customer"), (f"/v1/orders/{NOBODYS}", "customer"), ("/v1/ledger/trial-balance", "staff")):
         problem(quiet.ask("GET", path + "?debug=1", token), 400, pointer="debug")
 
 
@@ -300,7 +300,7 @@ def test_options_of_the_server_and_of_nothing(quiet):
     problem(quiet.ask("GET", "/v1/products/"), 404)
 
 
-@pytest.mark.parametrize("route", [r for r in ROUTES if r.path.startswith("/v1/") and r.method != "DELETE" and not r.path.endswith("/import")], ids=name_of)
+@pytest.mark.parametrize("route", [r for r in ROUTES if r.path.startswith("/v1/") and r.method != "DELETE" and not r.path.endswith(("/import", "/webhooks/payments"))], ids=name_of)
 def test_an_answer_nobody_takes_is_406_before_anything_is_done(quiet, route):
     for accept in ("text/html", "application/xml, image/*", "application/json;q=0", "*/*;q=0"):
         problem(send(quiet, route, headers={"accept": accept}), 406, "not_acceptable", "Accept")

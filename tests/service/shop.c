@@ -188,17 +188,26 @@ static const struct finding always[] = {
         { "orders",    "select count(*) from order_item i where not exists (select from orders o where o.id = i.order_id"
                        " and o.invoice_no is not null)", "lines belong to an order" },
         { "payments",  "select coalesce(sum(amount_minor), 0)::int8 from ledger", "the ledger sums to zero" },
-        { "payments",  "select count(*) from transfer c where not exists (select from intent i where i.order_id = c.order_id and i.attempt = c.attempt"
-                       " and i.state = 0 and i.amount_minor = c.amount_minor and i.amount_cur = c.amount_cur)", "what is captured was authorised" },
+        { "payments",  "select count(*) from (select from transfer group by order_id, attempt having coalesce(sum(amount_minor) filter (where kind = 2), 0)"
+                       " > coalesce(sum(amount_minor) filter (where kind = 1), 0)) wrong", "no more is given back than was captured" },
+        { "payments",  "select count(*) from (select from transfer t left join intent i using (order_id, attempt) where kind > 0"
+                       " group by t.order_id, t.attempt, i.amount_minor, i.state"
+                       " having coalesce(sum(t.amount_minor) filter (where kind = 1), 0) > coalesce(i.amount_minor, -1) or i.state not in (0, 3, 4)) wrong",
+          "what is captured was authorised" },
 };
 
 static const struct finding quiet[] = {
         { "inventory", "select count(*) from hold", "nothing is held" },
-        { "payments",  "select count(*) from intent i where state in (0, 2) and not exists (select from transfer c where c.order_id = i.order_id and c.attempt = i.attempt)",
+        { "payments",  "select count(*) from intent i where state in (0, 2) and not exists (select from transfer c"
+                       " where c.order_id = i.order_id and c.attempt = i.attempt and c.kind > 0)",
                        "nothing is authorised and not captured" },
         { "inventory", "select count(*) from souk_parked", "nothing is parked by inventory" },
         { "payments",  "select count(*) from souk_parked", "nothing is parked by payments" },
 };
+
+/* An order's money: captured, or let go because its cancellation was heard first. */
+#define TAKEN "intent i where exists (select from transfer t where t.order_id = i.order_id and t.attempt = i.attempt and t.no = 1" \
+              " and (t.kind = 1 or (t.kind = 0 and i.state = 3)))"
 
 /* Two databases that must tell the same: a checksum of each. */
 static const struct { const char *one, *one_sql, *other, *other_sql, *what; } pairs[] = {
@@ -207,9 +216,9 @@ static const struct { const char *one, *one_sql, *other, *other_sql, *what; } pa
           "inventory", "select coalesce(bit_xor(hashtextextended(ref::text || product_id::text || n, 1)), 0) from"
                        " (select ref, product_id, -sum(delta) as n from movement where kind = 3 group by ref, product_id) t", "what was ordered is what was sold" },
         { "orders",    "select coalesce(bit_xor(hashtextextended(id::text || attempt || ' ' || total_minor || total_cur, 1)), 0) from orders where invoice_no is not null",
-          "payments",  "select coalesce(bit_xor(hashtextextended(order_id::text || attempt || ' ' || amount_minor || amount_cur, 1)), 0) from transfer where kind = 1",
+          "payments",  "select coalesce(bit_xor(hashtextextended(order_id::text || attempt || ' ' || amount_minor || amount_cur, 1)), 0) from " TAKEN,
           "what was ordered is what was captured" },
-        { "orders",    "select count(*) from orders where invoice_no is not null", "payments", "select count(*) from transfer", "one capture an order" },
+        { "orders",    "select count(*) from orders where invoice_no is not null", "payments", "select count(*) from " TAKEN, "one capture an order" },
 };
 
 static void look(struct shop *s, const struct finding *f, size_t n, const char *file, int line)
