@@ -125,6 +125,21 @@ struct http_answer post(struct shop *s, const char *who, const char *before, str
         return http(s->w, who, POST, say(s, "%s" STR_FMT "%s", before, STR_ARG(id), after), body);
 }
 
+struct http_answer change(struct shop *s, const char *who, const char *line, const char *if_match, const char *body)
+{
+        const char *media = !strncmp(line, "PATCH", 5) ? "application/merge-patch+json" : "application/json";
+        const char *head = say(s, "%s HTTP/1.1\r\nhost: x\r\n%s%s%s", line, if_match ? "if-match: " : "", if_match ? if_match : "", if_match ? "\r\n" : "");
+
+        if (!body)
+                return http_message(s->w, who, say(s, "%s\r\n", head));
+        return http_message(s->w, who, say(s, "%scontent-type: %s\r\ncontent-length: %zu\r\n\r\n%s", head, media, strlen(body), body));
+}
+
+const char *etag_of(struct shop *s, struct http_answer a)
+{
+        return say(s, STR_FMT, STR_ARG(header_get(&a.headers, "etag")));
+}
+
 int64_t free_units(struct shop *s, int product)
 {
         return number(s->w, "inventory", say(s, "select coalesce(sum(quantity), 0)::int8 from stock where product_id = '%s'", id_of(s, product)));

@@ -32,6 +32,9 @@ const char *basket_of_two(struct shop *s, int one, int n_one, int two, int n_two
 struct http_answer buy(struct shop *s, const char *who, const char *body);               /* POST /v1/orders; who: "alice#key" */
 struct http_answer get(struct shop *s, const char *who, const char *before, str id, const char *after);     /* GET of the path made of the three */
 struct http_answer post(struct shop *s, const char *who, const char *before, str id, const char *after, const char *body);
+/* "PUT /v1/warehouses/...", "PATCH ..." (as a merge patch) or "DELETE ..."; if_match: an ETag, *, or NULL; body may be NULL. */
+struct http_answer change(struct shop *s, const char *who, const char *line, const char *if_match, const char *body);
+const char *etag_of(struct shop *s, struct http_answer a);                               /* its ETag, "" without one */
 const char *say(struct shop *s, const char *fmt, ...) PRINTF(2, 3);                      /* a text that lives as long as the world */
 const char *id_of(struct shop *s, int product);
 int64_t free_units(struct shop *s, int product);
