@@ -58,8 +58,9 @@ static int json_row(struct ctx *c, struct rows *r, str line, struct buf *out, st
 {
         line = str_trim(line, " \t\r\n");
         if (json_validate(c, line) < 0) {
-                const struct flaw *f = c->fault.flaws;
-                int result = bad_row(c, row, "is not JSON: " STR_FMT, STR_ARG(f ? f->detail : c->fault.message));
+                str why = c->fault.flaws ? c->fault.flaws->detail : c->fault.message;
+                if (str_starts(why, STR("line 1, "))) why = str_cut(why, 8, why.n);     /* of the row; which row is told already */
+                int result = bad_row(c, row, "is not JSON: " STR_FMT, STR_ARG(why));
                 fault_clear(c);
                 return result;
         }

@@ -187,15 +187,27 @@ static int matches(const struct command *cmd, int argc, char **argv)
         return n;
 }
 
+static bool is_of_group(const struct command *cmd, str word)
+{
+        str name = str_of(cmd->name);
+        return str_starts(name, word) && name.n > word.n && name.p[word.n] == ' ';
+}
+
+static bool is_group(const struct program *p, const char *word)
+{
+        for (const struct command *cmd = p->commands; cmd->name; cmd++)
+                if (!cmd->hidden && is_of_group(cmd, str_of(word))) return true;
+        return false;
+}
+
+static bool is_help(const char *word)                   { return !strcmp(word, "--help") || !strcmp(word, "-h"); }
+
 static int no_such_command(struct args *a, const char *word)
 {
         const char *names[ARGS_MAX] = { 0 }, *near;
         size_t n = 0;
-        str begun = str_of(word);
         for (const struct command *cmd = a->program->commands; cmd->name && n < COUNT(names); cmd++) names[n++] = cmd->name;
         near = nearest_word(word, names, n);
-        for (size_t i = 0; i < n && !near; i++)                 /* the first word of two */
-                if (str_starts(str_of(names[i]), begun) && names[i][begun.n] == ' ') near = names[i];
         if (near) return wrong(a, "there is no command \"%s\"; did you mean %s %s?", word, a->program->name, near);
         return wrong(a, "there is no command \"%s\"", word);
 }
@@ -212,9 +224,14 @@ int args_parse(struct args *a, const struct program *p, int argc, char **argv)
         }
         if (a->command) return read_words(a, argc - 1 - best, argv + 1 + best);
         if (argc < 2) return -NOT_FOUND;
-        if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
-                a->help = true;
-                return 0;
+        a->group = is_group(p, argv[1]) ? argv[1] : NULL;
+        a->help = is_help(argv[1]) || (a->group && argc > 2 && is_help(argv[2]));
+        if (a->help) return 0;
+        if (a->group && argc < 3) return wrong(a, "%s %s wants a command", p->name, a->group);
+        if (a->group) {
+                char words[80];
+                snprintf(words, sizeof words, "%s %s", a->group, argv[2]);
+                return no_such_command(a, words);
         }
         return no_such_command(a, argv[1]);
 }
@@ -311,10 +328,23 @@ void args_help(struct buf *out, const struct program *p, const struct command *c
         if (p->epilogue) buf_printf(out, "%s\n", p->epilogue);
 }
 
-static int print_help(FILE *to, const struct program *p, const struct command *cmd)
+void args_group_help(struct buf *out, const struct program *p, const char *group)
+{
+        buf_printf(out, "usage: %s %s COMMAND [FLAGS]\n\ncommands:\n", p->name, group);
+        for (const struct command *cmd = p->commands; cmd->name; cmd++) {
+                if (cmd->hidden || !is_of_group(cmd, str_of(group))) continue;
+                buf_printf(out, "  %-20s  ", cmd->name);
+                wrapped(out, cmd->summary, 24);
+                buf_char(out, '\n');
+        }
+        buf_printf(out, "\n%s %s COMMAND --help shows a command's flags and examples.\n", p->name, group);
+}
+
+static int print_help(FILE *to, const struct program *p, const struct command *cmd, const char *group)
 {
         struct buf out AUTO(buf_done) = BUF_INIT(HELP_MAX_BYTES);
-        args_help(&out, p, cmd);
+        if (group) args_group_help(&out, p, group);
+        else args_help(&out, p, cmd);
         fwrite(buf_str(&out).p, 1, buf_str(&out).n, to);
         return fflush(to) == 0 && !buf_error(&out) ? 0 : 1;
 }
@@ -330,11 +360,12 @@ int args_main(const struct program *p, int argc, char **argv)
                 return args_main(p, argc > 3 ? 4 : 3, words);
         }
         int r = args_parse(&a, p, argc, argv);
-        if (r == -NOT_FOUND) return print_help(stderr, p, NULL), 2;
+        if (r == -NOT_FOUND) return print_help(stderr, p, NULL, NULL), 2;
         if (r < 0) {
-                fprintf(stderr, "%s: %s\n%s %s%s--help tells more.\n", p->name, a.error, p->name, a.command ? a.command->name : "", a.command ? " " : "");
+                const char *of = a.command ? a.command->name : a.group ? a.group : "";
+                fprintf(stderr, "%s: %s\n%s %s%s--help tells more.\n", p->name, a.error, p->name, of, *of ? " " : "");
                 return 2;
         }
-        if (a.help) return print_help(stdout, p, a.command);
+        if (a.help) return print_help(stdout, p, a.command, a.group);
         return a.command->run(&a);
 }

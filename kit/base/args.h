@@ -49,6 +49,7 @@ enum { ARGS_MAX = 256 };
 struct args {                           /* what came; pointers into argv                          */
         const struct program *program;
         const struct command *command;
+        const char *group;              /* "demo", when --help follows the first word of two        */
         struct { const struct flag *flag; const char *value; } given[ARGS_MAX];
         int    n_given;
         char  *more_v[ARGS_MAX];        /* flags of the `more` table, as they stood               */
@@ -65,6 +66,7 @@ int  args_parse(struct args *a, const struct program *p, int argc, char **argv);
 /* Parses, runs, and prints help (standard output, status 0) or what is wrong (standard error, status 2). returns the exit status */
 int  args_main(const struct program *p, int argc, char **argv);
 void args_help(struct buf *out, const struct program *p, const struct command *cmd);    /* cmd NULL: the overview  */
+void args_group_help(struct buf *out, const struct program *p, const char *group);      /* commands that begin with that word */
 
 /* Values; an asking for a flag that is not in the command's table is a programming error. */
 const char *args_text(const struct args *a, const char *name);  /* the last given, else the fallback, else NULL     */

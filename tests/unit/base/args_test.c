@@ -72,7 +72,6 @@ TEST(wrong_lines_are_told_by_name)
         REFUSED("--size is one of small, large, not \"huge\"", "demo", "orders", "--size=huge");
         REFUSED("--json takes no value", "demo", "orders", "--json=yes");
         REFUSED("there is no command \"rum\"; did you mean shop run?", "rum");
-        REFUSED("there is no command \"demo\"; did you mean shop demo orders?", "demo");
         REFUSED("shop import wants FILE", "import");
         REFUSED("\"b\" is more than shop import takes", "import", "a", "b");
 }
@@ -103,6 +102,26 @@ TEST(help_shows_flags_defaults_settings_and_examples)
         buf_char(&out, 0);
         CHECK(strstr(buf_str(&out).p, "      --port N                    where it listens (default: 8080)\n"));
         CHECK(strstr(buf_str(&out).p, "--loopback[=YES]"));
+}
+
+TEST(the_first_word_of_two_has_help_of_its_own)
+{
+        struct buf out AUTO(buf_done) = BUF_INIT(65536);
+        struct args a;
+        CHECK_OK(PARSE(&a, "demo", "--help"));
+        CHECK(a.help && !a.command);
+        CHECK_STR(str_of(a.group), "demo");
+        args_group_help(&out, &shop, a.group);
+        buf_char(&out, 0);
+        CHECK(strstr(buf_str(&out).p, "  demo orders           sells what there is\n"));
+        CHECK(!strstr(buf_str(&out).p, "import"));
+        CHECK_EQ(args_main(&shop, 3, (char *[]){ "shop", "demo", "-h" }), 0);
+        CHECK_EQ(args_main(&shop, 3, (char *[]){ "shop", "help", "demo" }), 0);
+        CHECK_EQ(args_main(&shop, 2, (char *[]){ "shop", "demo" }), 2);
+        REFUSED("shop demo wants a command", "demo");
+        REFUSED("there is no command \"demo orderz\"; did you mean shop demo orders?", "demo", "orderz");
+        REFUSED("there is no command \"demo xyzzy\"", "demo", "xyzzy");
+        REFUSED("there is no command \"dem\"", "dem", "--help");
 }
 
 TEST(a_command_is_run_and_its_status_returned)

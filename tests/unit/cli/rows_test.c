@@ -98,7 +98,7 @@ TEST(bad_rows_are_told_by_line_and_field_and_the_rest_goes_on)
         refuses(&r, 4, "/price", "missing");
         refuses(&r, 5, "/price", "2 decimals");
         refuses(&r, 6, "/currency", "XAU");
-        refuses(&r, 7, "", "not JSON");
+        refuses(&r, 7, "", "is not JSON: column");
         refuses(&r, 8, "", "not a JSON object");
         refuses(&r, 9, "/name", "text");
         CHECK_EQ(next(&r), 1);
