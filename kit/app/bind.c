@@ -34,17 +34,16 @@ static int check_target(struct ctx *c, const struct service *const *services, co
 
 /* ---- which service an operation belongs to --------------------------------------------------------------------------- */
 
-static int number(struct ctx *c, struct app *a, int service, const struct op *op)
+/* called: somebody waits for its verdict. A consumer's operation that nobody calls gets no batcher: the bus makes its batches. */
+static int number(struct ctx *c, struct app *a, int service, const struct op *op, bool called)
 {
-        if (!op || op->slot->service) return 0;
+        if (!op) return 0;
         if (!op->run == !op->batch) return fail(c, INVALID_ARGUMENT, "bad_table", "%s: exactly one of run and batch", op->name);
-        if (op->batch && a->n_batched == BATCHERS_MAX) return fail(c, INVALID_ARGUMENT, "bad_table", "over %d batched operations", BATCHERS_MAX);
-        op->slot->service = service + 1;
-        op->slot->batcher = 0;
-        if (op->batch) {
-                a->batched[a->n_batched++] = op;
-                op->slot->batcher = (int)a->n_batched;
-        }
+        if (!op->slot->service) *op->slot = (struct op_slot){ .service = service + 1 };
+        if (!op->batch || !called || op->slot->batcher) return 0;
+        if (a->n_batched == BATCHERS_MAX) return fail(c, INVALID_ARGUMENT, "bad_table", "over %d batched operations", BATCHERS_MAX);
+        a->batched[a->n_batched++] = op;
+        op->slot->batcher = (int)a->n_batched;
         return 0;
 }
 
@@ -52,18 +51,18 @@ static int number_ways_in(struct ctx *c, struct app *a, int i)
 {
         const struct service *s = a->services[i];
         for (const struct route *r = s->routes; r && r->path; r++) {
-                TRY(number(c, a, i, r->op));
-                TRY(number(c, a, i, r->patches));
+                TRY(number(c, a, i, r->op, true));
+                TRY(number(c, a, i, r->patches, true));
         }
-        for (const struct consumer_row *r = s->consumers; r && r->event; r++) TRY(number(c, a, i, r->op));
-        for (const struct job *j = s->jobs; j && j->name; j++) TRY(number(c, a, i, j->op));
+        for (const struct consumer_row *r = s->consumers; r && r->event; r++) TRY(number(c, a, i, r->op, false));
+        for (const struct job *j = s->jobs; j && j->name; j++) TRY(number(c, a, i, j->op, true));
         return 0;
 }
 
 static int number_all(struct ctx *c, struct app *a)
 {
         for (size_t i = 0; i < a->n_services; i++)
-                for (const struct op *const *op = a->services[i]->calls; op && *op; op++) TRY(number(c, a, (int)i, *op));
+                for (const struct op *const *op = a->services[i]->calls; op && *op; op++) TRY(number(c, a, (int)i, *op, true));
         for (size_t i = 0; i < a->n_services; i++) TRY(number_ways_in(c, a, (int)i));
         return 0;
 }

@@ -5,14 +5,15 @@
  *
  *     lead -> sleep until the next is due -> run it -> ... until the lock is lost -> lead again
  *
- * Jobs of one service run one after another. A run that fails is logged and tried again at its next time; the times of a job that ran late do
+ * Jobs of one service run one after another. A run that fails is told (trouble.h) and tried again at its next time; the times of a job that ran late do
  * not pile up. Every service with a database also tidies what kit keeps there. */
 #include "engine.h"
 #include "outbox.h"
+#include "trouble.h"
 
 enum { JOBS_MAX = 32, RUN_ARENA = 16 << 20, RUN_MS_MIN = 30000, TIDY_MS = 3600000, REPLAY_MS = 5000, OWN_JOBS = 3 };
 
-struct due { const char *name; const struct job *job; int (*own)(struct ctx *c); int every_ms; int64_t at_us; };
+struct due { const char *name; const struct job *job; int (*own)(struct ctx *c); int every_ms; int64_t at_us; struct trouble trouble; };
 struct clock_work { struct unit *unit; struct due v[JOBS_MAX + OWN_JOBS]; size_t n; struct ctx c; };
 
 static int tidy_outbox(struct ctx *c)
@@ -68,15 +69,27 @@ static struct ctx *fresh(struct clock_work *k, const char *op, int timeout_ms)
         return &k->c;
 }
 
+static void tell(const struct clock_work *k, struct due *d, int r)
+{
+        const struct fault *f = &k->c.fault;
+        struct trouble was;
+        if (r >= 0) {
+                if (trouble_over(&d->trouble, &was))
+                        log_say(INFO, "a job works again", L_Z("service", k->unit->service->name), L_Z("job", d->name), L_INT("failures", (int64_t)was.failures),
+                                L_MS("after_ms", clock_us() - was.since_us));
+        } else if (r != -CANCELLED && trouble_again(&d->trouble, r, clock_us())) {
+                log_say(code_level(r) == ERROR ? ERROR : WARN, "a job failed", L_Z("service", k->unit->service->name), L_Z("job", d->name),
+                        L_Z("code", code_name(r)), L_Z("slug", f->slug), L_STR("why", f->message), L_INT("failures", (int64_t)d->trouble.failures));
+        }
+}
+
 static void run(struct clock_work *k, struct due *d)
 {
         struct ctx *c = fresh(k, d->name, MAX(d->every_ms, RUN_MS_MIN));
         struct nothing in = { 0 }, out;
         int r = d->own ? d->own(c) : op_run(c, unit_of(k->unit->worker, d->job->op), d->job->op, &in, &out);
         stats_job(k->unit->service->name, d->name, r >= 0);
-        if (r < 0 && r != -CANCELLED)
-                log_say(code_level(r) == ERROR ? ERROR : WARN, "a job failed", L_Z("service", k->unit->service->name), L_Z("job", d->name),
-                        L_Z("code", code_name(r)), L_Z("slug", c->fault.slug), L_STR("why", c->fault.message));
+        tell(k, d, r);
         d->at_us = MAX(d->at_us + (int64_t)d->every_ms * 1000, clock_us());
 }
 

@@ -45,6 +45,7 @@ int op_run(struct ctx *c, struct unit *u, const struct op *op, const void *in, v
         c->pg = u->pg;
         c->op = op->name;
         if (op->run) return op->run(c, in, out);
+        assert(op->slot->batcher && "a consumer's operation is the bus's to run");
         return batch_call(c, u->worker->batchers[op->slot->batcher - 1], in, out);
 }
 

@@ -17,6 +17,7 @@
 #include "loop.h"
 #include "map.h"
 #include "outbox.h"
+#include "trouble.h"
 #include "pg.h"
 #include "sync.h"
 
@@ -149,6 +150,7 @@ struct relay {
         struct event_flag wake;
         bool          woken;
         int64_t       read_us;          /* when the last read began                                                  */
+        struct trouble trouble;
         struct relay_stats stats;
 };
 void relay_init(struct relay *r, struct bus *b, const char *source, const struct ctx *model);

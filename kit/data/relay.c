@@ -198,6 +198,20 @@ static int relay_begin(struct relay *r)
         return 0;
 }
 
+static void relay_tell(struct relay *r, enum round last)
+{
+        struct trouble was;
+
+        if (r->bus->stopping)
+                return;
+        if (last != ROUND_FAILED) {
+                if (trouble_over(&r->trouble, &was))
+                        log_say(INFO, "relay_goes_on", L_Z("source", r->source), L_INT("failures", (int64_t)was.failures), L_MS("after_ms", clock_us() - was.since_us));
+        } else if (trouble_again(&r->trouble, (int)r->c.fault.code, clock_us())) {
+                log_say(WARN, "relay_failed", L_Z("source", r->source), L_STR("error", r->c.fault.message), L_INT("failures", (int64_t)r->trouble.failures));
+        }
+}
+
 static void relay_lead(struct relay *r)
 {
         enum round last = ROUND_MORE;
@@ -218,8 +232,7 @@ static void relay_lead(struct relay *r)
                         last = ROUND_FAILED;
                 else
                         last = relay_round(r);
-                if (last == ROUND_FAILED && !r->bus->stopping)
-                        log_say(WARN, "relay_failed", L_Z("source", r->source), L_STR("error", r->c.fault.message));
+                relay_tell(r, last);
                 relay_rest(r, last);
         }
         r->is_leader = false;

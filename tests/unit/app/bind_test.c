@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * bind_test.c - tables held against each other: which operations gather callers, and which the bus alone runs. */
+#include "test.h"
+#include "engine.h"
+#include "kit.h"
+
+struct thing { uid id; };
+MESSAGE(thing, "a thing", F(thing, 1, id));
+BATCHED(thing_called, thing, nothing);
+static int thing_called(struct ctx *c, struct batch *b) { (void)c; (void)b; return 0; }
+BATCHED(thing_heard, thing, nothing);
+static int thing_heard(struct ctx *c, struct batch *b) { (void)c; (void)b; return 0; }
+BATCHED(thing_both, thing, nothing);
+static int thing_both(struct ctx *c, struct batch *b) { (void)c; (void)b; return 0; }
+static const struct event thing_made = { "thing.made", &thing_type, "id", "a thing was made" };
+static const struct service hears = { .name = "hears", .doc = "Hears.", EMITS(&thing_made),
+        CALLS(&thing_called_op), CONSUMES(ON(thing_made, thing_heard), ON(thing_made, thing_both)) };
+static const struct service routes = { .name = "routes", .doc = "Routes.", ROUTES(POST("/v1/both", thing_both, .who = USER, .keyed = true, .doc = "Both.")) };
+
+static bool gathers(const struct app *a, const struct op *op)
+{
+        for (size_t i = 0; i < a->n_batched; i++)
+                if (a->batched[i] == op) return op->slot->batcher == (int)i + 1;
+        return false;
+}
+
+TEST(an_operation_that_nobody_calls_has_no_batcher)
+{
+        struct app a = { .config = config_new() };
+        struct ctx c = { .arena = arena_new(1 << 20) };
+        const struct service *both[] = { &hears, &routes, NULL };
+        config_table(a.config, "program", app_settings);
+        if (app_bind(&c, &a, both, NULL) < 0) cm_fail_msg("%.*s", STR_ARG(c.fault.message));
+        CHECK_EQ(a.n_batched, 2);
+        CHECK(gathers(&a, &thing_called_op));
+        CHECK(gathers(&a, &thing_both_op));     /* heard by one service, reached by a route of the next */
+        CHECK(!gathers(&a, &thing_heard_op));
+        CHECK_EQ(thing_heard_op.slot->batcher, 0);
+        CHECK(thing_heard_op.slot->service > 0);
+        app_unbind(&a);
+        CHECK_EQ(thing_both_op.slot->batcher, 0);
+        config_free(&a.config);
+        arena_free(c.arena);
+}
+
+TEST_MAIN
