@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include "args.h"
 #include "cli.h"
+#include "proof.h"
 #include "services.h"
 #include "version.h"
 
@@ -29,6 +30,8 @@ static const struct command commands[] = {
           .flags = load_flags, .examples = load_examples, .run = load_orders_command },
         { .name = "load browse", .summary = "the same with reads of products and lists", .flags = load_flags, .examples = load_examples, .run = load_browse_command },
         { .name = "load mixed", .summary = "the same with nine reads an order", .flags = load_flags, .examples = load_examples, .run = load_mixed_command },
+        { .name = "prove", .summary = "kill, stop, cut and delay a marketplace of its own while customers order, and check every promise afterwards",
+          .flags = prove_flags, .examples = prove_examples, .run = prove_command },
         { .name = "routes", .summary = "every way in: method, path, service, who may", .flags = json_flags, .examples = routes_examples, .run = routes_command },
         { .name = "targets", .summary = "what souk run --target takes", .flags = json_flags, .examples = targets_examples, .run = targets_command },
         { .name = "config", .summary = "every setting, its value and where it came from",

@@ -91,7 +91,7 @@ static pid_t server_start(struct cluster *cl, char *folders)
                 "-c", "listen_addresses=", "-c", "port=5432", "-c", folders, "-c", "unix_socket_permissions=0700",
                 "-c", "max_connections=200", "-c", "max_wal_senders=0", "-c", "shared_buffers=128MB", "-c", "jit=off",
                 "-c", "fsync=on", "-c", "synchronous_commit=on", "-c", "autovacuum=on",
-                "-c", "checkpoint_timeout=15min", "-c", "max_wal_size=2GB", "-c", "log_checkpoints=off",
+                "-c", "checkpoint_timeout=15min", "-c", "max_wal_size=2GB", "-c", "log_checkpoints=off", "-c", "recovery_init_sync_method=syncfs",
                 "-c", "timezone=UTC", "-c", "log_timezone=UTC", "-c", "log_line_prefix=%m [%p] %a ", "-c", "logging_collector=off",
                 NULL };
         pid_t pid = spawn(&cl->as, (char *const *)argv, cl->log, cl->data, SIGINT);

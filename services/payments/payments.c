@@ -29,7 +29,7 @@ const struct provider *const provider = &test_provider;
 
 static const struct setting payments_settings[] = {
         { "payments.provider-timeout", SET_MS, "3s", 100, MINUTES(1), false, "How long the payment provider may take to answer." },
-        { "payments.sweep-after", SET_MS, "30m", MINUTES(1), HOURS(24), false, "After how long orders is asked about an authorisation that nobody captured." },
+        { "payments.sweep-after", SET_MS, "30m", SECONDS(1), HOURS(24), false, "After how long orders is asked about an authorisation that nobody captured." },
         { "payments.reconcile-after", SET_MS, "1m", SECONDS(1), HOURS(24), false, "After how long the provider is asked for an answer that never came." },
         { "payments.webhook-secrets", SET_STR, NULL, 0, 0, true,
           "Secrets the provider signs its webhooks with, at least 16 characters each, with commas: the new one beside the old one while they change. None: webhooks are refused." },

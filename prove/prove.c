@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * prove.c - souk prove, from the first process to the last check. */
+#include <stdio.h>
+#include <stdlib.h>
+#include "clock.h"
+#include "fiber.h"
+#include "loop.h"
+#include "prove.h"
+#include "proof.h"
+
+enum { RATE = 120, STOCK_OF_HOT = 400, PURCHASES_MAX = 200000, MEMORY_BYTES = 1 << 30 };
+
+const struct flag prove_flags[] = {
+        { "seed", 0, "N", "of the crowd and of what goes wrong", .fallback = "1", .number = true, .min = 0, .max = INT64_MAX },
+        { "kills", 'k', "K", "how many things go wrong", .fallback = "12", .number = true, .min = 0, .max = DISTURBANCES_MAX },
+        { "seconds", 's', "S", "how long customers come", .fallback = "15", .number = true, .min = 2, .max = 3600 },
+        { "history", 0, "FILE", "a line of JSON for each operation on stock, for a checker of linearizability" },
+        { "keep", 0, NULL, "keep the folder with databases and logs" },
+        JSON_FLAG,
+        { 0 } };
+const char *const prove_examples[] = {
+        "souk prove", "under a minute",
+        "souk prove --seed 42 --kills 30 --seconds 30", "worse weather, from another seed",
+        NULL };
+
+struct proof {
+        struct copy  copy;
+        struct crowd crowd;
+        struct storm storm;
+        uint64_t     seed;
+        int          seconds, kills;
+};
+
+static int weather(struct ctx *c, void *arg)
+{
+        struct proof *f = arg;
+        return storm_run(c, &f->storm);
+}
+
+static int customers(struct ctx *c, void *arg)
+{
+        struct proof *f = arg;
+        return crowd_run(c, &f->crowd);
+}
+
+static int watch(struct ctx *c, void *arg)
+{
+        struct proof *f = arg;
+        struct progress p;
+        progress_open(&p, "orders in bad weather", "orders", 0);
+        while (clock_us() < f->crowd.end_us) {
+                TRY(fiber_sleep(c, 100));
+                p.share = (double)(clock_us() - f->crowd.begun_us) / 1e6 / f->seconds;
+                progress_step(&p, f->crowd.n - p.done);
+        }
+        progress_close(&p);
+        return 0;
+}
+
+static int storm_and_crowd(struct ctx *c, struct proof *f)
+{
+        GROUP(g, c);
+        storm_draw(&f->storm, f->seed, f->kills, f->seconds);
+        f->storm.copy = f->crowd.copy = &f->copy;
+        f->storm.crowd = &f->crowd;
+        rand_seed(&f->crowd.rand, f->seed ^ 0x9e3779b97f4a7c15);
+        f->crowd.rate = RATE;
+        f->crowd.max = MIN(RATE * 12 * f->seconds, PURCHASES_MAX);
+        f->crowd.all = calloc((size_t)f->crowd.max, sizeof *f->crowd.all);
+        f->crowd.memory = arena_new(MEMORY_BYTES);
+        if (!f->crowd.all) return fail(c, RESOURCE_EXHAUSTED, "no_memory", "no memory for %d purchases", f->crowd.max);
+        f->crowd.begun_us = clock_us();
+        f->crowd.end_us = f->crowd.begun_us + (int64_t)f->seconds * 1000000;
+        TRY(group_go(g, customers, f));
+        TRY(group_go(g, weather, f));
+        TRY(group_go(g, watch, f));
+        return group_wait(g);
+}
+
+static int ask_again(struct ctx *c, struct proof *f)
+{
+        struct progress p;
+        progress_open(&p, "asking again", "purchases", f->crowd.n);
+        TRY(crowd_ask_again(c, &f->crowd, &p));
+        progress_close(&p);
+        return 0;
+}
+
+static void tell(struct proof *f, struct report *r)
+{
+        struct buf done AUTO(buf_done) = BUF_INIT(4000);
+        storm_tell(&f->storm, &done);
+        fprintf(stderr, "what went wrong meanwhile: " STR_FMT "\n", STR_ARG(buf_str(&done)));
+        report_int(r, "seed", (int64_t)f->seed);
+        report_int(r, "purchases", f->crowd.n);
+        report_int(r, "requests", f->crowd.requests);
+        report_int(r, "confirmed", f->crowd.confirmed);
+        report_int(r, "refused", f->crowd.refused);
+        report_int(r, "unanswered", f->crowd.unanswered);
+        report_int(r, "repeats", f->crowd.repeats);
+        report_int(r, "cancels", f->crowd.cancels);
+        report_text(r, "disturbances", buf_str(&done));
+}
+
+static int prove(struct ctx *c, struct job_of_command *j)
+{
+        struct proof *f = j->arg;
+        struct breach breach = { 0 };
+        TRY(copy_open(c, &f->copy, STOCK_OF_HOT));
+        TRY(storm_and_crowd(c, f));
+        TRY(storm_calm(c, &f->storm));
+        int rest = books_settle(c, &f->copy);
+        report_check(&j->report, rest == 0, "it comes to rest by itself", STR_FMT, STR_ARG(rest == 0 ? STR("no hold, no open authorisation, no parked event") : c->fault.message));
+        fault_clear(c);
+        TRY(ask_again(c, f));
+        TRY(books_check(c, &f->copy, &f->crowd, &j->report, &breach));
+        tell(f, &j->report);
+        if (breach.order[0]) TRY(story_print(c, &f->copy, &f->crowd, breach.order));
+        if (j->report.failed)
+                printf("\nThe same schedule again: souk prove --seed %llu --kills %d --seconds %d --keep\n", (unsigned long long)f->seed, f->kills, f->seconds);
+        return 0;
+}
+
+static int prove_and_close(struct ctx *c, struct job_of_command *j)
+{
+        struct proof *f = j->arg;
+        int r = prove(c, j);
+        copy_close(&f->copy);
+        return r;
+}
+
+int prove_command(struct args *a)
+{
+        struct proof *f = calloc(1, sizeof *f);
+        struct ctx c = { .arena = arena_new(8 << 20), .op = "prove" };
+        int status = 1;
+        if (!f) abort();
+        f->seed = (uint64_t)args_number(a, "seed");
+        f->seconds = (int)args_number(a, "seconds");
+        f->kills = (int)args_number(a, "kills");
+        const char *history = args_text(a, "history");
+        if (history && !(f->crowd.history = fopen(history, "we"))) fprintf(stderr, "souk prove: cannot write %s\n", history);
+        else if (copy_make(&c, &f->copy) < 0) fprintf(stderr, "souk prove: " STR_FMT "\n", STR_ARG(c.fault.message));
+        else status = command_run(a, prove_and_close, f);
+        if (args_has(a, "keep")) fprintf(stderr, "kept: %s\n", f->copy.dir);
+        copy_remove(&f->copy, args_has(a, "keep"));
+        if (f->crowd.history) fclose(f->crowd.history);
+        if (f->crowd.memory) arena_free(f->crowd.memory);
+        free(f->crowd.all);
+        free(f);
+        arena_free(c.arena);
+        return status;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * SPDX-FileCopyrightText: The Souk authors
+ *
+ * storm.c - what goes wrong, when, and for how long: all of it drawn from the seed before the first order is placed.
+ *
+ * The same seed draws the same schedule; how far each process had come at that moment is its own. */
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include "clock.h"
+#include "fiber.h"
+#include "prove.h"
+
+enum trouble { KILL_SERVER, PAUSE_SERVER, STOP_DATABASE, KILL_BACKEND, CUT_DATABASE, DELAY_DATABASE, STALL_DATABASE, CUT_CLIENTS, DELAY_CLIENTS, CROWD_AT_ONCE, KINDS };
+
+/* Lengths in ms; a weight is how often it is drawn. A pause outlasts every hold. */
+static const struct { const char *what; int weight, from_ms, to_ms; } kinds[KINDS] = {
+        [KILL_SERVER]    = { "kill -9 of a server", 5, 50, 900 },
+        [PAUSE_SERVER]   = { "pause of a server beyond every expiry (SIGSTOP)", 3, HOLD_SECONDS * 1000 + 1200, HOLD_SECONDS * 1000 + 2500 },
+        [STOP_DATABASE]  = { "immediate stop of PostgreSQL", 2, 0, 0 },
+        [KILL_BACKEND]   = { "kill -9 of a backend of PostgreSQL", 2, 0, 0 },
+        [CUT_DATABASE]   = { "cut of the wire to PostgreSQL", 3, 20, 800 },
+        [DELAY_DATABASE] = { "slow wire to PostgreSQL", 2, 300, 1500 },
+        [STALL_DATABASE] = { "silent wire to PostgreSQL", 2, 300, 2500 },
+        [CUT_CLIENTS]    = { "cut of the wire to clients", 3, 20, 500 },
+        [DELAY_CLIENTS]  = { "slow wire to clients", 2, 300, 1500 },
+        [CROWD_AT_ONCE]  = { "crowd that comes at once", 2, 200, 400 } };
+
+static int kind_draw(struct rand *r)
+{
+        int sum = 0, kind = 0;
+        for (int i = 0; i < KINDS; i++) sum += kinds[i].weight;
+        for (int left = (int)rand_below(r, (uint32_t)sum); left >= kinds[kind].weight; kind++) left -= kinds[kind].weight;
+        return kind;
+}
+
+static int by_time(const void *a, const void *b)
+{
+        const struct disturbance *x = a, *y = b;
+        return x->at_ms - y->at_ms;
+}
+
+void storm_draw(struct storm *s, uint64_t seed, int n, int seconds)
+{
+        rand_seed(&s->rand, seed);
+        s->n = MIN(n, DISTURBANCES_MAX);
+        for (int i = 0; i < s->n; i++) {
+                struct disturbance *d = &s->all[i];
+                d->kind = i == 0 ? KILL_SERVER : i == 1 ? PAUSE_SERVER : i == 2 ? STOP_DATABASE : kind_draw(&s->rand);      /* these three every time */
+                d->at_ms = 300 + (int)rand_below(&s->rand, (uint32_t)MAX(seconds * 1000 - 600, 1));
+                d->server = (int)rand_below(&s->rand, SERVERS);
+                d->ms = kinds[d->kind].from_ms + (int)rand_below(&s->rand, (uint32_t)(kinds[d->kind].to_ms - kinds[d->kind].from_ms + 1));
+        }
+        qsort(s->all, (size_t)s->n, sizeof *s->all, by_time);
+}
+
+/* Any process that serves a connection to one of the marketplace's databases. 0: none just now. */
+static int backend_draw(struct storm *s, int postmaster)
+{
+        int found[256], n = 0;
+        DIR *d = opendir("/proc");
+        for (struct dirent *e; d && (e = readdir(d)) && n < 256;) {
+                char path[300], text[600] = "";
+                int pid = atoi(e->d_name), parent = 0;
+                if (pid <= 0) continue;
+                snprintf(path, sizeof path, "/proc/%d/stat", pid);
+                FILE *f = fopen(path, "re");
+                if (f && fgets(text, sizeof text, f) && strrchr(text, ')')) sscanf(strrchr(text, ')') + 1, " %*c %d", &parent);
+                if (f) fclose(f);
+                if (parent != postmaster) continue;
+                snprintf(path, sizeof path, "/proc/%d/cmdline", pid);
+                f = fopen(path, "re");
+                if (f) text[fread(text, 1, sizeof text - 1, f)] = 0;
+                if (f) fclose(f);
+                if (f && strstr(text, " souk_")) found[n++] = pid;
+        }
+        if (d) closedir(d);
+        return n ? found[rand_below(&s->rand, (uint32_t)n)] : 0;
+}
+
+/* ---- one at a time, each for its length ----------------------------------------------------------------------------------------- */
+
+struct event_ { struct storm *storm; const struct disturbance *d; };
+
+static int server_down(struct ctx *c, struct storm *s, const struct disturbance *d)
+{
+        struct server *v = &s->copy->servers[d->server];
+        if (!v->pid) return 0;                          /* it lies already */
+        server_kill(s->copy, d->server);
+        s->done[d->kind]++;
+        TRY(fiber_sleep(c, d->ms));
+        return v->pid ? 0 : server_ready(c, s->copy, d->server);
+}
+
+static int server_pause(struct ctx *c, struct storm *s, const struct disturbance *d)
+{
+        int pid = s->copy->servers[d->server].pid;
+        if (!pid) return 0;
+        kill(pid, SIGSTOP);
+        s->done[d->kind]++;
+        TRY(fiber_sleep(c, d->ms));
+        if (s->copy->servers[d->server].pid == pid) kill(pid, SIGCONT);
+        return 0;
+}
+
+static int wire(struct ctx *c, struct storm *s, const struct disturbance *d, struct proxy *p)
+{
+        s->done[d->kind]++;
+        if (d->kind == CUT_DATABASE || d->kind == CUT_CLIENTS) {
+                proxy_cut(p, true);
+                TRY(fiber_sleep(c, d->ms));
+                proxy_cut(p, false);
+        } else if (d->kind == STALL_DATABASE) {
+                proxy_stall(p, true);
+                TRY(fiber_sleep(c, d->ms));
+                proxy_stall(p, false);
+        } else {
+                proxy_delay(p, 5 + d->ms % 60);
+                TRY(fiber_sleep(c, d->ms));
+                proxy_delay(p, 0);
+        }
+        return 0;
+}
+
+static int disturb(struct ctx *c, void *arg)
+{
+        struct event_ *e = arg;
+        struct storm *s = e->storm;
+        const struct disturbance *d = e->d;
+        int64_t left = s->begun_us + (int64_t)d->at_ms * 1000 - clock_us();
+        int pid = 0;
+        if (left > 0) TRY(fiber_sleep(c, (int)(left / 1000)));
+        switch ((enum trouble)d->kind) {
+        case KILL_SERVER:   return server_down(c, s, d);
+        case PAUSE_SERVER:  return server_pause(c, s, d);
+        case STOP_DATABASE:
+                if ((pid = cluster_pid(s->copy->cluster)) > 0 && kill(pid, SIGQUIT) == 0) s->done[d->kind]++;
+                return 0;
+        case KILL_BACKEND:
+                if ((pid = backend_draw(s, cluster_pid(s->copy->cluster))) > 0 && kill(pid, SIGKILL) == 0) s->done[d->kind]++;
+                return 0;
+        case CUT_CLIENTS:
+        case DELAY_CLIENTS: return wire(c, s, d, s->copy->servers[d->server].proxy);
+        case CROWD_AT_ONCE:
+                s->crowd->burst = true;
+                s->done[d->kind]++;
+                TRY(fiber_sleep(c, d->ms));
+                s->crowd->burst = false;
+                return 0;
+        default:            return wire(c, s, d, s->copy->wire);
+        }
+}
+
+int storm_run(struct ctx *c, struct storm *s)
+{
+        struct event_ *all = arena_many(c->arena, struct event_, (size_t)MAX(s->n, 1));
+        GROUP(g, c);
+        if (!all) return fail(c, RESOURCE_EXHAUSTED, "no_memory", "no memory for the storm");
+        s->begun_us = clock_us();
+        for (int i = 0; i < s->n; i++) {
+                all[i] = (struct event_){ s, &s->all[i] };
+                TRY(group_go(g, disturb, &all[i]));
+        }
+        return group_wait(g);
+}
+
+int storm_calm(struct ctx *c, struct storm *s)
+{
+        proxy_cut(s->copy->wire, false);
+        proxy_stall(s->copy->wire, false);
+        proxy_delay(s->copy->wire, 0);
+        for (int i = 0; i < SERVERS; i++) {
+                struct server *v = &s->copy->servers[i];
+                proxy_cut(v->proxy, false);
+                proxy_delay(v->proxy, 0);
+                if (v->pid) kill(v->pid, SIGCONT);
+        }
+        for (int i = 0; i < SERVERS; i++) TRY(server_ready(c, s->copy, i));
+        return 0;
+}
+
+void storm_tell(const struct storm *s, struct buf *out)
+{
+        bool first = true;
+        for (int i = 0; i < KINDS; i++) {
+                if (!s->done[i]) continue;
+                buf_printf(out, "%s%d x %s", first ? "" : ", ", s->done[i], kinds[i].what);
+                first = false;
+        }
+        if (first) buf_lit(out, "nothing");
+}
