@@ -9,6 +9,7 @@
  *           v                        |
  *        rejected -------------------'          rejected --abandon "expired"--> expired (for good)
  *
+ * What becomes of a confirmed order later (after.c) is nothing to this file: it stays confirmed here.
  * Numbers are taken from the counter's row, locked to the commit, for exactly the orders that the same transaction writes: none is missing, none
  * is used twice. An order's row is its only lock: who would write it looks first when there may be one, and otherwise meets the primary key. */
 #include <stdlib.h>
@@ -20,8 +21,6 @@
 DECLARE_LIST(order_ref);
 DECLARE_LIST(order_seen);
 struct order_keys    { struct order_ref_list keys; };
-DECLARE_LIST(number_block);
-struct number_blocks { struct number_block_list blocks; };
 struct confirm_row   { uid id, buyer; int32_t attempt; int64_t fingerprint, total; str cur; int64_t invoice_no; when placed_at; int32_t year;
                        str note; struct postal_address ship_to; };
 struct line_row      { uid order_id; int32_t line; uid product_id; int32_t quantity; int64_t price; int32_t vat_bp; str name; };
@@ -225,6 +224,16 @@ static int confirm_sort(struct db *tx, struct batch *b, bool *write, struct conf
                 row_add(s ? &w->revived : &w->rows, order_confirm_in(&b->v[i]), now);
                 lines_add(&w->lines, order_confirm_in(&b->v[i]));
         }
+        return 0;
+}
+
+int number_take(struct db *tx, str series, int32_t year, struct number_block *out)
+{
+        struct number_block want = { series, year, 1, 0 };
+        struct number_block_list taken;
+
+        TRY(numbers_take(tx, &(struct number_blocks){ { &want, 1 } }, &taken));
+        *out = taken.v[0];                              /* an upsert returns its row */
         return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Souk authors
  *
- * book.h - the written half of orders: look up, confirm and abandon, each for many callers in one transaction; and invoices. Private. */
+ * book.h - the written half of orders: look up, confirm and abandon, each for many callers in one transaction; and numbers. Private. */
 #ifndef BOOK_H
 #define BOOK_H
 #include "catalog/catalog.h"
@@ -26,14 +26,13 @@ static inline bool staff_may(const struct ctx *c, const char *scope)
         return caller_has_role(c, ROLE_STAFF | ROLE_ADMIN | ROLE_SERVICE) && caller_has_scope(c, scope);
 }
 
-/* Numbers of a series and year: asked for `taken`, the counter stands at last_no and is locked to the commit. */
-struct number_block { str series; int32_t year; int64_t taken, last_no; };
-extern const struct type number_block_type;
-
-/* ---- invoices (invoice.c) ---- */
+/* Numbers of a series and year are taken from the counter's row, locked to the commit: last_no is the last that was taken. */
 #define INVOICE_SERIES "SK"
+#define CREDIT_SERIES  "CN"
+struct number_block { str series; int32_t year; int64_t taken, last_no; };
+DECLARE_LIST(number_block);
+struct number_blocks { struct number_block_list blocks; };
+extern const struct type number_block_type, number_blocks_type;
+int number_take(struct db *tx, str series, int32_t year, struct number_block *out) MUST_USE;       /* one */
 str invoice_number(struct ctx *c, str series, int32_t year, int64_t no);        /* "SK-2026-00000042", in c's arena */
-extern const struct op order_get_op;
-extern const struct op invoice_get_op, invoices_list_op;
-extern const struct paging invoices_paging;
 #endif

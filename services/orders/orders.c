@@ -3,25 +3,22 @@
  *
  * orders.c - takes an order: prices it, holds the stock, has the money authorised, confirms it with an invoice number.
  *
- * Read from the top: messages, the way of an order, reading, tables. The batched half that writes (confirm, abandon, look up) is book.c.
+ * Read from the top: messages, the way of an order, tables. What is asked for is judged and priced in draft.c; the batched half that writes (confirm,
+ * abandon, look up) is book.c; read.c reads, after.c cancels and takes back, invoice.c makes invoices and credit notes.
  * The id of an order is made from (buyer, Idempotency-Key), so every retry, by anyone, at any replica and after any crash, names the same order, the
  * same hold and the same payment. A refusal is not stored; what it held is given up under the order's tombstone, which also
  * stops any slow twin of this attempt. */
+#include "after.h"
 #include "draft.h"
 #include "inventory/inventory.h"
 #include "identity/identity.h"
 #include "orders_sql.h"
 #include "payments/payments.h"
+#include "read.h"
 
 /* ---- messages ------------------------------------------------------------------------------------------------------- */
 
 const char *const order_state_names[] = { "confirmed", "rejected", "expired", "cancelled", "returned", "partly_returned", NULL };
-
-struct order_summary { uid id; int32_t state; str invoice_number; money total; when placed_at; };
-DECLARE_LIST(order_summary);
-struct order_filter  { PAGE_MEMBERS; };
-struct order_page    { struct order_summary_list items; PAGE_LINKS; };
-struct order_key     { uid id, buyer; };
 
 MESSAGE(order_ref, "an order",
         F(order_ref, 1, id, .doc = "The order."));
@@ -79,21 +76,6 @@ MESSAGE(order_return_note, "items of an order came back",
         F(order_return_note, 7, restock),
         F(order_return_note, 8, returned_at),
         F_LIST(order_return_note, 9, items, item));
-MESSAGE(order_summary, "an order in a list",
-        F(order_summary, 1, id),
-        F(order_summary, 2, state, .names = order_state_names),
-        F(order_summary, 3, invoice_number),
-        F(order_summary, 4, total),
-        F(order_summary, 5, placed_at));
-MESSAGE(order_filter, "which orders",
-        PAGE_FIELDS(order_filter, 1));
-MESSAGE(order_page, "own orders, a page",
-        F_LIST(order_page, 1, items, order_summary),
-        PAGE_LINK_FIELDS(order_page, 2));
-MESSAGE(order_key, "an order of a buyer",
-        F(order_key, 1, id),
-        F(order_key, 2, buyer, .optional = true));
-
 const struct event order_confirmed = { "order.confirmed", &order_confirmation_type, "id", "An order stands: commit its hold, capture its payment." };
 const struct event order_rejected  = { "order.rejected",  &order_rejection_type,    "id", "An attempt was given up: release its hold, void its payment." };
 const struct event order_cancelled = { "order.cancelled", &order_cancellation_type, "id", "A confirmed order was cancelled: take its stock back, refund what was paid." };
@@ -118,12 +100,6 @@ static uid order_id_of(uid buyer, str key)
         return id;
 }
 
-static int order_load(struct ctx *c, uid id, uid buyer, struct order *out)
-{
-        TRY(order_by_id(db(c), &(struct order_key){ id, buyer }, out));
-        return 0;
-}
-
 static int key_reused(struct ctx *c)
 {
         return fail_http(c, 422, INVALID_ARGUMENT, "idempotency_key_reused", "this Idempotency-Key was used for another order");
@@ -132,10 +108,11 @@ static int key_reused(struct ctx *c)
 /* The order is there already: the same request gets the first answer, another one a refusal. */
 static int order_again(struct ctx *c, const struct confirm *a, const struct order_seen *seen, struct order *out)
 {
+        fault_clear(c);                                         /* of a refusal that is not true after all */
         if (seen->fingerprint != a->fingerprint)
                 return key_reused(c);
         c->replayed = true;
-        return order_load(c, a->id, a->buyer, out);
+        return order_load(c, &(struct order_key){ a->id, a->buyer, true }, out);
 }
 
 /* Before a refusal that held nothing is told: a twin of this request may have been confirmed meanwhile, and its answer is the true one. */
@@ -238,7 +215,7 @@ static int order_attempt(struct ctx *c, const struct order_draft *in, struct con
         if (done.was_there)
                 return fail(c, ABORTED, "try_again", "a twin of this request was faster; send this one again");
         if (a->attempt > 1)
-                return order_load(c, a->id, a->buyer, out);     /* it has a history */
+                return order_load(c, &(struct order_key){ a->id, a->buyer, true }, out);        /* it has a history */
         order_answer(a, &done, out, arena_one(c->arena, struct order_change));
         return 0;
 }
@@ -260,28 +237,7 @@ static int order_place(struct ctx *c, const struct order_draft *in, struct order
         return r;
 }
 
-/* ---- reading -------------------------------------------------------------------------------------------------------- */
-
-static uid buyer_or_anybody(const struct ctx *c)
-{
-        return caller_has_role(c, ROLE_STAFF | ROLE_ADMIN | ROLE_SERVICE) ? (uid){ { 0 } } : caller_id(c);
-}
-
-static int order_get(struct ctx *c, const struct order_ref *in, struct order *out)
-{
-        int r = order_load(c, in->id, buyer_or_anybody(c), out);
-        return r == -NOT_FOUND ? fail(c, NOT_FOUND, "no_such_order", "no such order") : r;
-}
-
-static const struct paging orders_paging = PAGING(order_filter, order_summary,
-        { "-placed_at", &orders_newest_query, "placed_at" },
-        { "placed_at",  &orders_oldest_query, "placed_at" });
-
-static int orders_list(struct ctx *c, const struct order_filter *in, struct order_page *out)
-{
-        struct order_filter f = *in;
-        return page_query(c, &orders_paging, &f, &out->items, &out->next, &out->prev);
-}
+/* ---- tables ---------------------------------------------------------------------------------------------------------- */
 
 static int start(struct ctx *c, void *state)
 {
@@ -296,12 +252,8 @@ static void stop(struct ctx *c, void *state)
         cache_close(&((struct orders_state *)state)->buyers);
 }
 
-/* ---- tables --------------------------------------------------------------------------------------------------------- */
-
-/*  operation      takes         gives      */
-OP( order_place,   order_draft,  order      );
-OP( order_get,     order_ref,    order      );
-OP( orders_list,   order_filter, order_page );
+/*  operation    takes        gives */
+OP( order_place, order_draft, order );
 
 #define REFUSES(...) .slugs = (const char *const[]){ __VA_ARGS__, NULL }
 
@@ -316,9 +268,19 @@ const struct service orders_service = {
                 GET( "/v1/orders", orders_list, .who = USER, .scope = "orders:read", .page = &orders_paging, .doc = "Own orders."),
                 GET( "/v1/orders/{id}", order_get, .who = USER, .scope = "orders:read", .doc = "An order: one's own, or anybody's for staff.",
                      REFUSES("no_such_order")),
-                GET( "/v1/orders/{id}/invoice", invoice_get, .who = USER, .scope = "orders:read", .doc = "The invoice of an order.",
-                     REFUSES("no_such_order")),
-                GET( "/v1/invoices", invoices_list, .who = STAFF, .scope = "orders:read", .page = &invoices_paging, .doc = "All invoices of a year, by number.")),
+                POST("/v1/orders/{id}/cancel", order_cancel, .who = USER, .scope = "orders:write",
+                     .doc = "Cancels an order, all of it: stock goes back, money too, and a credit note is issued. Again: the same answer.",
+                     REFUSES("no_such_order", "already_returned")),
+                POST("/v1/orders/{id}/returns", order_return, .who = USER, .scope = "orders:write", .idempotent = true, .status = 201,
+                     .location = "/v1/credit-notes/{number}", .doc = "Some of an order came back: its money goes back, and a credit note is issued.",
+                     REFUSES("no_such_order", "more_than_left", "order_cancelled", "staff_only", "import_only")),
+                GET( "/v1/orders/{id}/invoice", invoice_get, .who = USER, .scope = "orders:read", .doc = "The invoice of an order.", REFUSES("no_such_order")),
+                GET( "/v1/invoices", invoices_list, .who = STAFF, .scope = "orders:read", .page = &invoices_paging, .doc = "All invoices of a year, by number."),
+                GET( "/v1/invoices/{number}", invoice_by_number, .who = USER, .scope = "orders:read", .doc = "An invoice by its number.", REFUSES("no_such_invoice")),
+                GET( "/v1/credit-notes", credit_notes_list, .who = STAFF, .scope = "orders:read", .page = &credit_notes_paging,
+                     .doc = "All credit notes of a year, by number."),
+                GET( "/v1/credit-notes/{number}", credit_note_get, .who = USER, .scope = "orders:read", .doc = "A credit note by its number.",
+                     REFUSES("no_such_invoice"))),
         CALLS(&order_abandon_op, &order_find_op, &order_confirm_op),
         EMITS(&order_confirmed, &order_rejected, &order_cancelled, &order_returned),
         SLUGS({ "no_such_order",          404, "There is no such order, or it is not yours." },
@@ -327,10 +289,16 @@ const struct service orders_service = {
               { "attempts_spent",         409, "The order was refused a hundred times under this key. Order anew with a new key." },
               { "order_rejected",         409, "This attempt was given up meanwhile; sending the request again starts a new one." },
               { "import_only",            403, "A member that only an import may have; errors names each. It takes a member of staff and the scope orders:import." },
+              { "already_returned",       409, "Some of the order came back already, so it cannot be cancelled as a whole. Return the rest." },
+              { "order_cancelled",        409, "The order was cancelled: all of it was credited." },
+              { "more_than_left",         409, "More came back than was sold, or than has not come back yet; errors names each item." },
+              { "staff_only",             403, "A member that only staff with the scope orders:manage may have; errors names it." },
+              { "no_such_invoice",        404, "There is no invoice or credit note with that number, or it is not yours." },
               { "try_again",              409, "A twin of this request was faster; sending it again gets its answer." }),
-        .scopes      = "orders:import",
+        .scopes      = "orders:import orders:manage",
         .migrations  = orders_migrations,
         .queries     = orders_queries,
+        .settings    = orders_settings,
         .state_bytes = sizeof(struct orders_state),
         .start       = start,
         .stop        = stop,

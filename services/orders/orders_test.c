@@ -443,21 +443,31 @@ static int vat(struct ctx *c, void *arg)
                 int64_t bp, g = minor_of(json_member(one, "gross")), n = minor_of(json_member(one, "net")), v = minor_of(json_member(one, "vat"));
                 CHECK_OK(json_int(json_member(one, "vat_bp"), &bp));
                 CHECK_EQ(n + v, g);
-                CHECK(llabs(n * (10000 + bp) - g * 10000) * 2 <= 10000 + bp);     /* to half a cent */
+                CHECK_EQ((n * bp + 5000) / 10000, v);
                 gross += g, net += n, tax += v;
         }
         CHECK_EQ(gross, minor_of(json_member(a.body, "total")));
         CHECK_EQ(net, minor_of(json_member(invoice.body, "net")));
         CHECK_EQ(tax, minor_of(json_member(invoice.body, "vat_total")));
         CHECK_EQ(net + tax, minor_of(json_member(invoice.body, "gross")));
-        int64_t lines = 0;
+        int64_t lines = 0, line_nets = 0;
         for (struct json_walk walk = json_open(json_member(invoice.body, "lines")); json_next_element(&walk, &one);) {
                 int64_t quantity;
                 CHECK_OK(json_int(json_member(one, "quantity"), &quantity));
                 CHECK_EQ(minor_of(json_member(one, "price")) * quantity, minor_of(json_member(one, "total")));
                 lines += minor_of(json_member(one, "total"));
+                line_nets += minor_of(json_member(one, "net"));
         }
         CHECK_EQ(lines, gross);
+        CHECK_EQ(line_nets, minor_of(json_member(invoice.body, "lines_net")));
+        CHECK_EQ(line_nets + minor_of(json_member(invoice.body, "rounding")), net);
+        CHECK_STR(text_of((struct http_answer){ .body = json_member(invoice.body, "seller") }, "name"), "Souk Marketplace");
+        CHECK(str_eq(text_of((struct http_answer){ .body = json_member(invoice.body, "buyer") }, "id"), text_of(a, "buyer")));
+        CHECK(str_eq(get(&s, "alice", "/v1/invoices/", text_of(invoice, "number"), "").body, invoice.body));
+        CHECK_EQ(get(&s, "staff", "/v1/invoices/", text_of(invoice, "number"), "").status, 200);
+        CHECK(says(get(&s, "bob", "/v1/invoices/", text_of(invoice, "number"), ""), 404, "no_such_invoice"));
+        static const char *const none[] = { "SK-2026-1", "SK-2026-00000099999", "CN-2026-00000001", "SK-26-00000001", "x", "SK--2026-00000001", "SK-2026-+0000001" };
+        for (size_t i = 0; i < COUNT(none); i++) CHECK(says(get(&s, "staff", "/v1/invoices/", str_of(none[i]), ""), 404, "no_such_invoice"));
         return 0;
 }
 

@@ -71,8 +71,15 @@ ROUTES = [
           ("/payment", "/payment/card", "/note", "/ship_to", "/ship_to/line2", "/ship_to/postal_code", "/ship_to/region", "/ship_to/phone")),
     Route("GET", "/v1/orders", "user", "orders:read"),
     Route("GET", "/v1/orders/{id}", "user", "orders:read"),
+    Route("POST", "/v1/orders/{id}/cancel", "user", "orders:write", False, {"reason": "Ordered by mistake"}),
+    Route("POST", "/v1/orders/{id}/returns", "user", "orders:write", True,
+          {"items": [{"product_id": NOBODYS, "line": 1, "quantity": 1}], "reason": "Wrong size", "restock": False},
+          ("/items/0/product_id", "/items/0/line", "/restock")),
     Route("GET", "/v1/orders/{id}/invoice", "user", "orders:read"),
     Route("GET", "/v1/invoices", "staff", "orders:read"),
+    Route("GET", "/v1/invoices/{number}", "user", "orders:read"),
+    Route("GET", "/v1/credit-notes", "staff", "orders:read"),
+    Route("GET", "/v1/credit-notes/{number}", "user", "orders:read"),
     Route("GET", "/v1/payments", "user", "payments:read"),
     Route("GET", "/v1/payments/{order_id}", "user", "payments:read"),
     Route("POST", "/v1/payments/{order_id}/captures", "staff", "payments:write", True,
@@ -105,7 +112,7 @@ def at(path):
     """The path with an id that nothing has."""
     for variable in ("{id}", "{product_id}", "{order_id}"):
         path = path.replace(variable, NOBODYS)
-    return path
+    return path.replace("{number}", "SK-2026-00000000")
 
 
 def problem(answer, status, slug=None, pointer=None):

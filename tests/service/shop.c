@@ -195,13 +195,22 @@ static const struct finding always[] = {
                        " group by product_id, warehouse_no having sum(n) <> 0) wrong", "on hand + held + sold = received + adjusted" },
         { "inventory", "select count(*) from stock where quantity < 0", "nothing is negative" },
         { "inventory", "select count(*) from (select from hold group by order_id having min(attempt) <> max(attempt)) wrong", "an order holds for one attempt" },
-        { "orders",    "select count(*) from (select from invoice_counter k full join (select series, year, count(*) as n, max(invoice_no) as top from orders"
-                       " where invoice_no is not null group by 1, 2) o using (series, year) where k.last_no is distinct from o.n or o.n <> o.top) wrong", "numbers have no gap" },
+        { "orders",    "select count(*) from (select from invoice_counter k full join (select series, year, count(*) as n, max(no) as top from"
+                       " (select series, year, invoice_no as no from orders where invoice_no is not null union all select series, year, no from credit_note) all_of"
+                       " group by 1, 2) o using (series, year) where k.last_no is distinct from o.n or o.n <> o.top) wrong", "numbers have no gap" },
         { "orders",    "select count(*) from orders o where invoice_no is not null and total_minor is distinct from"
                        " (select sum(price_minor * quantity) from order_item i where i.order_id = o.id)", "an order's total is the sum of its lines" },
         { "orders",    "select count(*) from orders where invoice_no is not null and buyer = '00000000-0000-0000-0000-000000000000'", "an order has a buyer" },
         { "orders",    "select count(*) from order_item i where not exists (select from orders o where o.id = i.order_id"
                        " and o.invoice_no is not null)", "lines belong to an order" },
+        { "orders",    "select count(*) from (select from credit_note k join credit_note_line l on l.note_id = k.id left join order_item i"
+                       " on i.order_id = k.order_id and i.line = l.line group by k.order_id, l.line, i.quantity having sum(l.quantity) > coalesce(i.quantity, 0)) wrong",
+                       "no more comes back than was sold" },
+        { "orders",    "select count(*) from credit_note k where total_minor is distinct from (select sum(l.quantity * i.price_minor) from credit_note_line l"
+                       " join order_item i on i.order_id = k.order_id and i.line = l.line where l.note_id = k.id)", "a credit note's total is the sum of its lines" },
+        { "orders",    "select count(*) from orders o where invoice_no is not null and state <> (select case when count(*) = 0 then 0 when bool_or(k.state = 3) then 3"
+                       " when (select sum(i.quantity) from order_item i where i.order_id = o.id) = sum(l.quantity) then 4 else 5 end"
+                       " from credit_note k join credit_note_line l on l.note_id = k.id where k.order_id = o.id)", "an order's state is what its credit notes say" },
         { "payments",  "select coalesce(sum(amount_minor), 0)::int8 from ledger", "the ledger sums to zero" },
         { "payments",  "select count(*) from (select from transfer group by order_id, attempt having coalesce(sum(amount_minor) filter (where kind = 2), 0)"
                        " > coalesce(sum(amount_minor) filter (where kind = 1), 0)) wrong", "no more is given back than was captured" },
@@ -249,6 +258,8 @@ void audit(struct shop *s, const char *file, int line)
         look(s, always, COUNT(always), file, line);
         int64_t orders = rows(s->w, "orders", "orders where invoice_no is not null"), said = events(s->w, "orders", "order.confirmed");
         if (orders != said) world_wrong(file, line, "%" PRId64 " orders stand, %" PRId64 " were said", orders, said);
+        int64_t notes = rows(s->w, "orders", "credit_note"), told = events(s->w, "orders", "order.cancelled") + events(s->w, "orders", "order.returned");
+        if (notes != told) world_wrong(file, line, "%" PRId64 " credit notes were issued, %" PRId64 " were said", notes, told);
 }
 
 void audit_quiet(struct shop *s, const char *file, int line)
