@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Souk authors
  *
- * product.c - one row of a product file becomes what POST /v1/products/import takes.
+ * product.c - one row of a product file becomes a product as the catalogue takes it.
  *
  * A row is an object of JSON here, also when it came from CSV (then all its values are texts). The mapping is lenient about
- * names and strict about values: a price that does not read is the row's fault, told with its field, and is never guessed at.
- * The catalogue checks the rest. Pure. */
+ * names and strict about values: a price that does not read, or a name that is a number, is the row's fault, told with its field, and is never guessed at.
+ * Only of Icecat's rows, which have a shape of their own, plain values are made texts, and long ones cut. The catalogue checks the rest. Pure. */
 #include <stdio.h>
 #include "rows.h"
 #include "text.h"
@@ -47,8 +47,7 @@ static str plain(struct ctx *c, str v)
         }
 }
 
-/* At most max bytes, between two characters. */
-static str shortened(str s, size_t max)
+str shortened(str s, size_t max)
 {
         if (s.n <= max) return s;
         size_t n = max;
@@ -56,26 +55,34 @@ static str shortened(str s, size_t max)
         return str_cut(s, 0, n);
 }
 
-/* The texts of a list as one. */
-static str listed(struct ctx *c, str list, const char *between)
+/* A value as the text that it must be; p NULL when it is none. */
+static str worded(const struct mapping *m, str v)
+{
+        return m->icecat || json_kind_of(v) == JSON_STRING ? plain(m->c, v) : (str){ 0 };
+}
+
+/* The texts of a list as one; p NULL when one of them is none. */
+static str listed(const struct mapping *m, str list, const char *between)
 {
         struct buf b AUTO(buf_done) = BUF_INIT(ATTRIBUTE_VALUE_MAX);
         struct json_walk w = json_open(list);
         str one;
         while (json_next_element(&w, &one)) {
-                str text = plain(c, one);
+                str text = worded(m, one);
+                if (!text.p) return text;
                 if (b.n && text.n) buf_lit(&b, between);
                 buf_add(&b, text);
         }
-        return arena_str(c->arena, buf_str(&b));
+        return arena_str(m->c->arena, buf_str(&b));
 }
 
 static int text_field(struct mapping *m, const char *name, const char *const *names, const char *prefix, bool needed)
 {
         str v = first_of(m, names);
         bool path = v.p && json_kind_of(v) == JSON_ARRAY && !strcmp(name, "category");  /* ["Computers", "Laptops"] */
-        str text = v.p ? str_trim(path ? listed(m->c, v, " > ") : plain(m->c, v), " \t\r\n") : (str){ 0 };
-        if (!v.p || (!text.n && !needed)) return needed ? bad(m, arena_printf(m->c->arena, "/%s", name).p, "is missing") : 0;
+        str text = !v.p ? (str){ 0 } : path ? listed(m, v, " > ") : worded(m, v);
+        if (text.p) text = str_trim(text, " \t\r\n");
+        if (!v.p || (text.p && !text.n && !needed)) return needed ? bad(m, arena_printf(m->c->arena, "/%s", name).p, "is missing") : 0;
         if (!text.p) return bad(m, arena_printf(m->c->arena, "/%s", name).p, "must be a text");
         jw_key(&m->w, name);
         jw_str(&m->w, *prefix ? arena_printf(m->c->arena, "%s" STR_FMT, prefix, STR_ARG(text)) : text);
@@ -114,11 +121,13 @@ static int price_said(struct mapping *m, str text, str currency)
 static int price_field(struct mapping *m)
 {
         str v = first_of(m, (const char *const[]){ "price", NULL }), minor = first_of(m, (const char *const[]){ "price_minor", "price_cents", NULL });
-        str said = first_of(m, (const char *const[]){ "currency", NULL }), currency = said.p ? plain(m->c, said) : m->currency;
+        str said = first_of(m, (const char *const[]){ "currency", NULL }), currency = said.p ? worded(m, said) : m->currency;
         int64_t n;
+        if (!currency.p) return bad(m, "/currency", "must be a text");
         if (minor.p || (v.p && !m->csv && json_kind_of(v) == JSON_NUMBER && json_int(v, &n) == 0)) {
                 str text = plain(m->c, minor.p ? minor : v);
-                if (int_parse(text, &n) < 0) return bad(m, "/price_minor", "\"" STR_FMT "\" is not a whole number of minor units", STR_ARG(shortened(text, 40)));
+                if (int_parse(text, &n) < 0 || (minor.p && !m->csv && json_kind_of(minor) != JSON_NUMBER))
+                        return bad(m, "/price_minor", "\"" STR_FMT "\" is not a whole number of minor units", STR_ARG(shortened(text, 40)));
                 if (!money_is_currency(currency)) return bad(m, "/currency", "\"" STR_FMT "\" is not a currency of ISO 4217", STR_ARG(shortened(currency, 40)));
                 price_write(m, n, currency);
                 return 0;
@@ -129,7 +138,7 @@ static int price_field(struct mapping *m)
                 jw_raw(&m->w, v);
                 return 0;
         }
-        str text = plain(m->c, v);
+        str text = json_kind_of(v) == JSON_NUMBER ? v : worded(m, v);
         return text.p ? price_said(m, text, currency) : bad(m, "/price", "must be a number, a text like \"19.99\" or {\"amount\",\"currency\"}");
 }
 
@@ -139,7 +148,7 @@ static int vat_field(struct mapping *m)
         str v = first_of(m, (const char *const[]){ "vat_bp", NULL }), text = v.p ? plain(m->c, v) : (str){ 0 };
         int64_t n;
         if (!v.p) return 0;
-        if (int_parse(text, &n) < 0) return bad(m, "/vat_bp", "is a whole number of hundredths of a percent, 1900 for 19 %%");
+        if (int_parse(text, &n) < 0 || (!m->csv && json_kind_of(v) != JSON_NUMBER)) return bad(m, "/vat_bp", "is a whole number of hundredths of a percent, 1900 for 19 %%");
         jw_key(&m->w, "vat_bp");
         jw_int(&m->w, n);
         return 0;
@@ -150,7 +159,7 @@ static int vat_field(struct mapping *m)
 static void image(struct mapping *m, str url, int *n)
 {
         url = str_trim(url, " \t");
-        if (!url.n || *n == IMAGES_MAX) return;
+        if (!url.n || (m->icecat && *n == IMAGES_MAX)) return;
         if (!(*n)++) {
                 jw_key(&m->w, "images");
                 jw_array(&m->w);
@@ -167,12 +176,12 @@ static int images_field(struct mapping *m)
         if (json_kind_of(v) == JSON_ARRAY) {
                 struct json_walk w = json_open(v);
                 while (json_next_element(&w, &one)) {
-                        str url = plain(m->c, one);
+                        str url = worded(m, one);
                         if (!url.p) return bad(m, "/images", "must be a list of texts");
                         image(m, url, &n);
                 }
         } else {
-                str text = plain(m->c, v);
+                str text = worded(m, v);
                 char *p = text.p ? arena_z(m->c->arena, text) : NULL;
                 if (!p) return bad(m, "/images", "must be a list of texts");
                 for (size_t i = 0; i < text.n; i++)
@@ -185,9 +194,12 @@ static int images_field(struct mapping *m)
 
 static void attribute(struct mapping *m, str name, str value, int *n)
 {
-        name = str_trim(shortened(name, ATTRIBUTE_NAME_MAX), " _");
-        value = str_trim(shortened(value, ATTRIBUTE_VALUE_MAX), " \t\r\n");
-        if (!name.n || !value.n || *n == ATTRIBUTES_MAX) return;
+        if (m->icecat) {
+                name = str_trim(shortened(name, ATTRIBUTE_NAME_MAX), " _");
+                value = shortened(value, ATTRIBUTE_VALUE_MAX);
+        }
+        value = str_trim(value, " \t\r\n");
+        if (!name.n || !value.n || (m->icecat && *n == ATTRIBUTES_MAX)) return;
         if (!(*n)++) {
                 jw_key(&m->w, "attributes");
                 jw_array(&m->w);
@@ -198,6 +210,15 @@ static void attribute(struct mapping *m, str name, str value, int *n)
         jw_key(&m->w, "value");
         jw_str(&m->w, value);
         jw_object_end(&m->w);
+}
+
+static int attribute_said(struct mapping *m, str name, str value, int *n)
+{
+        str text = value.p ? worded(m, value) : (str){ 0 };
+        if (value.p && json_kind_of(value) == JSON_NULL) return 0;
+        if (!name.p || !text.p) return bad(m, arena_printf(m->c->arena, "/attributes/%d", *n).p, "must be a name and a value that is a text");
+        attribute(m, name, text, n);
+        return 0;
 }
 
 /* attr_t_processor_family -> "processor family" */
@@ -221,15 +242,15 @@ static int attributes_field(struct mapping *m)
                 struct json_walk w = json_open(m->object);
                 while (json_next_member(m->c, &w, &name, &value)) {
                         if (str_starts(name, STR("attr_")) && name.n > strlen("attr_t_")) attribute(m, icecat_name(m->c, name), plain(m->c, value), &n);
-                        if (str_eq(name, STR("ean")) && json_kind_of(value) == JSON_ARRAY) attribute(m, name, listed(m->c, value, ", "), &n);
+                        if (str_eq(name, STR("ean")) && json_kind_of(value) == JSON_ARRAY) attribute(m, name, listed(m, value, ", "), &n);
                         if (str_eq(name, STR("name"))) attribute(m, STR("model"), plain(m->c, value), &n);
                 }
         } else if (v.p && json_kind_of(v) == JSON_OBJECT) {
                 struct json_walk w = json_open(v);
-                while (json_next_member(m->c, &w, &name, &value)) attribute(m, name, plain(m->c, value), &n);
+                while (json_next_member(m->c, &w, &name, &value)) TRY(attribute_said(m, name, value, &n));
         } else if (v.p && json_kind_of(v) == JSON_ARRAY) {
                 struct json_walk w = json_open(v);
-                while (json_next_element(&w, &one)) attribute(m, text_at(m->c, one, "name"), plain(m->c, member_at(one, "value")), &n);
+                while (json_next_element(&w, &one)) TRY(attribute_said(m, text_at(m->c, one, "name"), member_at(one, "value"), &n));
         } else if (v.p) {
                 return bad(m, "/attributes", "must be an object or a list of {\"name\",\"value\"}");
         }

@@ -6,7 +6,8 @@
  * Fields are looked for by the names people use: sku, name or title, description, brand or supplier, category (a text, or a list from the
  * root down), price (in JSON a whole number is minor units and 19.99 or "19.99" is what it says; in CSV price is what it says and
  * price_minor is minor units), currency, vat_bp, images, and attributes (an object, a list of {name, value}, or CSV columns called
- * attributes.colour). A row with title and supplier but no sku is Icecat's. What no field is made of is left out. Private to cli/. */
+ * attributes.colour). A row with title and supplier but no sku is Icecat's. What no field is made of is left out; what one is made of must be of the
+ * catalogue's own kind (a name is a text and not a number), but for Icecat's rows, whose kinds are theirs. Private to cli/. */
 #ifndef ROWS_H
 #define ROWS_H
 #include "cli.h"
@@ -27,5 +28,6 @@ int64_t rows_bytes(const struct rows *r);               /* of the file; 0: not k
 
 /* product.c: one row to the catalogue's JSON, appended to out. object: valid JSON, an object; csv: all its values are texts.
  *   returns  0, -INVALID_ARGUMENT with row->pointer and detail (out unchanged), -RESOURCE_EXHAUSTED out is full */
+str  shortened(str s, size_t max);                      /* to at most max bytes, between two characters             */
 int  product_write(struct ctx *c, str object, bool csv, str currency, struct buf *out, struct row *row);
 #endif

@@ -95,6 +95,14 @@ static int read_path(struct request *q, void *in)
         return 0;
 }
 
+int raw_path(struct ctx *c, struct exchange *x, void *in)
+{
+        struct request *q = x->app;
+        assert(q->c == c);
+        TRY(read_path(q, in));
+        return flaws_fail(c);
+}
+
 static int read_body(struct request *q, void *in)
 {
         const struct endpoint *e = q->endpoint;

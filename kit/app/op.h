@@ -138,4 +138,6 @@ const struct service *unit_service(const struct ctx *c);
 /* For a raw handler: the request's body, of Content-Type application/json and within the route's body_max, until it returns. Waits.
  *   returns  0, -INVALID_ARGUMENT (400, 408, 413, 415 in c's fault), -UNAVAILABLE the client went */
 int  raw_body(struct ctx *c, struct exchange *x, str *out);
+/* The path's variables into the members of `in`, a message of the op beside it. returns 0, -INVALID_ARGUMENT with each flaw */
+int  raw_path(struct ctx *c, struct exchange *x, void *in);
 #endif

@@ -162,6 +162,52 @@ select id, version, price, cur, since
 -- brands_add: brand_batch
 insert into brand (name, id, created_at) select name, id, :now from unnest(:rows.name, :rows.id) as t (name, id) order by name on conflict do nothing;
 
+-- ---- imports -------------------------------------------------------------------------------------------------------------------------
+
+-- import: fragment
+select id, source, digest, state, rows_done, created, changed, unchanged, failed, begun_at, updated_at, done_at from import;
+
+-- asked: fragment
+{theirs} and (:state::int4 is null or state = :state - 1) and (:digest::text is null or digest = :digest);
+
+-- import_insert: import
+insert into import (id, owner, source, digest, begun_at, updated_at) values (:id, :caller, :source, :digest, :begun_at, :updated_at);
+
+-- import_by_id: import_ref -> import
+{import} where id = :id and {theirs};
+
+-- import_lock: import_ref -> import ?
+{import} where id = :id and {theirs} for update;
+
+-- import_advance: import
+update import set rows_done = :rows_done, created = :created, changed = :changed, unchanged = :unchanged, failed = :failed, state = :state,
+       updated_at = :updated_at, done_at = :done_at where id = :id;
+
+-- import_faults_add: import_faults
+insert into import_fault (import_id, no, row, line, sku, pointer, slug, detail)
+select * from unnest(:rows.id, :rows.no, :rows.row, :rows.line, :rows.sku, :rows.pointer, :rows.slug, :rows.detail);
+
+-- import_delete: import_ref
+delete from import where id = :id and {theirs};
+
+-- imports_newest: import_filter -> import *
+{import} where id < {last} and {asked} order by id desc limit :take;
+
+-- imports_oldest: import_filter -> import *
+{import} where id > {first} and {asked} order by id limit :take;
+
+-- fault: fragment
+select import_id as id, no, row, line, sku, pointer, slug, detail from import_fault;
+
+-- faults_first: fault_filter -> import_fault *
+{fault} where import_id = :id and no > coalesce(:after_int::int8, -1) order by no limit :take;
+
+-- faults_last: fault_filter -> import_fault *
+{fault} where import_id = :id and no < coalesce(:after_int::int8, 9223372036854775807) order by no desc limit :take;
+
+-- imports_forget: nothing
+delete from import where id in (select id from import where updated_at < :now::timestamptz - interval '30 days' limit 20);
+
 -- ---- the tree ------------------------------------------------------------------------------------------------------------------------
 
 -- Whoever writes products that name categories shares the tree, whoever changes it has it alone, both until the end of the transaction. So a path

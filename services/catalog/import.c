@@ -5,17 +5,14 @@
  *
  * The request is idempotent by sku, so it needs no Idempotency-Key: sent again it changes nothing. */
 #include "catalog_sql.h"
+#include "fiber.h"
 #include "import.h"
 #include "server.h"
-#include "write.h"
 
-enum { ROWS_MAX = 1000, ROWS_A_TURN = 50 };
+enum { ERRORS_MAX = 5000 };
 
-struct row_error     { int32_t row; str sku, pointer, slug, detail; };
-DECLARE_LIST(row_error);
 DECLARE_LIST(product_draft);
 struct product_import { struct product_draft_list products; };
-struct import_report  { int32_t created, changed, unchanged, failed; struct row_error_list errors; };
 
 MESSAGE(row_error, "what is wrong with a row",
         F(row_error, 1, row, .doc = "Its place in the request, from 0."),
@@ -24,28 +21,40 @@ MESSAGE(row_error, "what is wrong with a row",
         F(row_error, 4, slug),
         F(row_error, 5, detail));
 MESSAGE(product_import, "products to be there",
-        F_LIST(product_import, 1, products, product_draft, .min = 1, .max = ROWS_MAX));
+        F_LIST(product_import, 1, products, product_draft, .min = 1, .max = IMPORT_ROWS_MAX));
 MESSAGE(import_report, "what became of them",
         F(import_report, 1, created),
         F(import_report, 2, changed),
         F(import_report, 3, unchanged),
         F(import_report, 4, failed),
-        F_LIST(import_report, 5, errors, row_error, .max = ROWS_MAX * FLAWS_MAX));
+        F_LIST(import_report, 5, errors, row_error, .max = IMPORT_ROWS_MAX * FLAWS_MAX));
 
-/* The rows of a request that can be read, and what is wrong with the others. */
-struct reading { struct product_draft *good; int32_t *row_of; size_t n_good; struct import_report *out; size_t errors_max; };
-
-static void error_add(struct reading *r, struct row_error e)
+int reading_init(struct ctx *c, struct reading *r)
 {
-        if (r->out->errors.n < r->errors_max)
-                r->out->errors.v[r->out->errors.n++] = e;
+        *r = (struct reading){ .good = arena_many(c->arena, struct product_draft, IMPORT_ROWS_MAX), .row_of = arena_many(c->arena, int32_t, IMPORT_ROWS_MAX) };
+        r->out.errors.v = arena_many(c->arena, struct row_error, ERRORS_MAX);
+        return arena_is_exhausted(c->arena) ? fail(c, RESOURCE_EXHAUSTED, "too_large", "the import is too large") : 0;
 }
 
-static void row_refuse(struct ctx *c, struct reading *r, int32_t row, str text, const struct ctx *why)
+/* A row that is bad in many ways leaves room for one fault of each other row. */
+static void error_add(struct reading *r, struct row_error e)
+{
+        bool more = r->out.errors.n && r->out.errors.v[r->out.errors.n - 1].row == e.row;
+        if (r->out.errors.n < ERRORS_MAX - (more ? IMPORT_ROWS_MAX : 0))
+                r->out.errors.v[r->out.errors.n++] = e;
+}
+
+void row_refuse(struct reading *r, struct row_error why)
+{
+        r->out.failed++;
+        error_add(r, why);
+}
+
+static void row_refuse_as(struct ctx *c, struct reading *r, int32_t row, str text, const struct ctx *why)
 {
         str sku = { 0 };
 
-        r->out->failed++;
+        r->out.failed++;
         if (json_kind_of(text) == JSON_OBJECT && json_kind_of(json_member(text, "sku")) == JSON_STRING)
                 (void)json_text(c, json_member(text, "sku"), &sku);
         for (const struct flaw *f = why->fault.flaws; f; f = f->next)
@@ -54,7 +63,7 @@ static void row_refuse(struct ctx *c, struct reading *r, int32_t row, str text, 
                 error_add(r, (struct row_error){ row, sku, { 0 }, str_of(why->fault.slug ? why->fault.slug : "invalid"), why->fault.message });
 }
 
-static void row_read(struct ctx *c, struct reading *r, int32_t row, str text)
+void row_read(struct ctx *c, struct reading *r, int32_t row, str text)
 {
         struct ctx one = *c;
         struct product_draft *d = &r->good[r->n_good];
@@ -67,9 +76,22 @@ static void row_read(struct ctx *c, struct reading *r, int32_t row, str text)
                 failed = flaws_fail(&one);
         }
         if (failed < 0)
-                row_refuse(c, r, row, text, &one);
+                row_refuse_as(c, r, row, text, &one);
         else
                 r->row_of[r->n_good++] = row;
+}
+
+void reading_count(struct reading *r, const enum written *what)
+{
+        for (size_t i = 0; i < r->n_good; i++) {
+                r->out.created   += what[i] == WRITTEN_CREATED;
+                r->out.changed   += what[i] == WRITTEN_CHANGED;
+                r->out.unchanged += what[i] == WRITTEN_UNCHANGED;
+                if (what[i] == WRITTEN_NOT_YOURS)
+                        row_refuse(r, (struct row_error){ r->row_of[i], r->good[i].sku, STR("/sku"), STR("sku_taken"), STR("belongs to another vendor") });
+                if (what[i] == WRITTEN_REPEATED)
+                        row_refuse(r, (struct row_error){ r->row_of[i], r->good[i].sku, STR("/sku"), STR("repeated"), STR("is in a row before") });
+        }
 }
 
 static int rows_read(struct ctx *c, str body, struct reading *r)
@@ -94,12 +116,12 @@ static int rows_read(struct ctx *c, str body, struct reading *r)
                 return flaws_fail(c);
         }
         for (walk = json_open(products); json_next_element(&walk, &text);)
-                if (++n <= ROWS_MAX) {
+                if (++n <= IMPORT_ROWS_MAX) {
                         row_read(c, r, n - 1, text);
                         if (n % ROWS_A_TURN == 0) fiber_yield();
                 }
-        if (n == 0 || n > ROWS_MAX)
-                flaw_add(c, STR("/products"), n ? "too_many" : "too_few", "must have 1 to %d rows, not %d", ROWS_MAX, n);
+        if (n == 0 || n > IMPORT_ROWS_MAX)
+                flaw_add(c, STR("/products"), n ? "too_many" : "too_few", "must have 1 to %d rows, not %d", IMPORT_ROWS_MAX, n);
         return flaws_fail(c);
 }
 
@@ -113,45 +135,35 @@ static int rows_write(struct ctx *c, struct reading *r)
         if (!ids || !what)
                 return fail(c, RESOURCE_EXHAUSTED, "too_large", "the import is too large");
         TRY(products_write(c, &(struct writing){ .drafts = r->good, .n = r->n_good, .ids = ids, .what = what }));
-        for (size_t i = 0; i < r->n_good; i++) {
-                r->out->created   += what[i] == WRITTEN_CREATED;
-                r->out->changed   += what[i] == WRITTEN_CHANGED;
-                r->out->unchanged += what[i] == WRITTEN_UNCHANGED;
-                r->out->failed    += what[i] > WRITTEN_UNCHANGED;
-                if (what[i] == WRITTEN_NOT_YOURS)
-                        error_add(r, (struct row_error){ r->row_of[i], r->good[i].sku, STR("/sku"), STR("sku_taken"), STR("belongs to another vendor") });
-                if (what[i] == WRITTEN_REPEATED)
-                        error_add(r, (struct row_error){ r->row_of[i], r->good[i].sku, STR("/sku"), STR("repeated"), STR("is in a row before") });
-        }
+        reading_count(r, what);
         return 0;
 }
 
 /* HTTP itself is needed because a row that cannot be read must not refuse the request. */
 void products_import_page(struct ctx *c, struct exchange *x)
 {
-        struct import_report out = { 0 };
-        struct reading r = { .good = arena_many(c->arena, struct product_draft, ROWS_MAX), .row_of = arena_many(c->arena, int32_t, ROWS_MAX),
-                             .out = &out, .errors_max = 5000 };
+        struct reading r;
         str body;
 
-        out.errors.v = arena_many(c->arena, struct row_error, r.errors_max);
-        if (arena_is_exhausted(c->arena) || raw_body(c, x, &body) < 0 || rows_read(c, body, &r) < 0 || rows_write(c, &r) < 0)
+        if (reading_init(c, &r) < 0 || raw_body(c, x, &body) < 0 || rows_read(c, body, &r) < 0 || rows_write(c, &r) < 0)
                 return;                                         /* the edge tells the fault */
         res_header(c, x, "content-type", STR("application/json"));
-        json_write(x->body, &import_report_type, &out);
+        json_write(x->body, &import_report_type, &r.out);
 }
 
 /* What the documents say of the route; a caller inside the program has rows that can be read. */
 static int products_import(struct ctx *c, const struct product_import *in, struct import_report *out)
 {
-        struct reading r = { .good = in->products.v, .row_of = arena_many(c->arena, int32_t, in->products.n), .n_good = in->products.n, .out = out,
-                             .errors_max = in->products.n };
+        struct reading r;
 
-        out->errors.v = arena_many(c->arena, struct row_error, in->products.n);
-        if (arena_is_exhausted(c->arena))
-                return fail(c, RESOURCE_EXHAUSTED, "too_large", "the import is too large");
-        for (size_t i = 0; i < r.n_good; i++) r.row_of[i] = (int32_t)i;
-        return rows_write(c, &r);
+        TRY(reading_init(c, &r));
+        for (r.n_good = 0; r.n_good < in->products.n; r.n_good++) {
+                r.good[r.n_good] = in->products.v[r.n_good];
+                r.row_of[r.n_good] = (int32_t)r.n_good;
+        }
+        TRY(rows_write(c, &r));
+        *out = r.out;
+        return 0;
 }
 
 OP(products_import, product_import, import_report);

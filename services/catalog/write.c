@@ -208,9 +208,9 @@ static int write_once(struct ctx *c, const struct writing *w, struct product_bat
         struct sorted *s = arena_one(c->arena, struct sorted);
         int r;
 
-        if (s) s->insert.rows.v = arena_many(c->arena, struct product_row, n);
-        if (s) s->update.rows.v = arena_many(c->arena, struct product_row, n);
-        if (s) s->priced.rows.v = arena_many(c->arena, struct product_row, n);
+        if (s) s->insert.rows.v = arena_many(c->arena, struct product_row, n + 1);
+        if (s) s->update.rows.v = arena_many(c->arena, struct product_row, n + 1);
+        if (s) s->priced.rows.v = arena_many(c->arena, struct product_row, n + 1);
         if (arena_is_exhausted(c->arena)) return no_room(c);
         TX(tx, c);
         if (w->begin) {
@@ -236,7 +236,7 @@ static int rows_make(struct ctx *c, const struct writing *w, struct product_batc
 {
         when now = clock_now();
 
-        *all = (struct product_batch){ { arena_many(c->arena, struct product_row, w->n), w->n } };
+        *all = (struct product_batch){ { arena_many(c->arena, struct product_row, w->n + 1), w->n } };
         if (!all->rows.v) return no_room(c);
         for (size_t i = 0; i < w->n; i++) {
                 if (uid_is_zero(w->ids[i])) w->ids[i] = uid_v7(now);
