@@ -15,6 +15,10 @@
 int token_command(struct args *a);              /* token.c  */
 int demo_orders_command(struct args *a);        /* demo.c   */
 int import_products_command(struct args *a);    /* import.c */
+int keys_list_command(struct args *a);          /* keys.c   */
+int keys_rotate_command(struct args *a);
+extern const struct flag keys_flags[];
+extern const char *const keys_list_examples[], *const keys_rotate_examples[];
 int load_orders_command(struct args *a);        /* load.c   */
 int load_browse_command(struct args *a);
 int load_mixed_command(struct args *a);

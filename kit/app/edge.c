@@ -135,16 +135,18 @@ static int decode_patch(struct request *q, void *in)
         if (!asked) return fail(q->c, RESOURCE_EXHAUSTED, "out_of_memory", "no room for the request");
         if (!u) return fail(q->c, UNAVAILABLE, "not_here", "%s does not run here", bring->name);
         TRY(request_body(q, &patch));
+        str text = patch.n ? patch : STR("null");
         TRY(read_path(q, asked));
         TRY(no_query(q));
-        TRY(flaws_fail(q->c));
+        TRY(json_read(q->c, &e->body, text, in, JSON_PATCH));   /* what is wrong with it whatever stands; with the path's flaws */
+        memset(in, 0, bring->in->size);
         TRY(op_run(q->c, u, bring, asked, in));
         fault_clear(q->c);
         int64_t *version = e->if_match ? (int64_t *)((char *)in + e->if_match->offset) : NULL;
         if (version && q->if_match && *version && *version != q->if_match) return stale(q->c);
         if (version && q->if_match) *version = q->if_match;
         TRY(read_path(q, in));          /* the path has the last word on what it names */
-        return json_read(q->c, &e->body, patch.n ? patch : STR("null"), in, JSON_PATCH);
+        return json_read(q->c, &e->body, text, in, JSON_PATCH);
 }
 
 static void say_if_match(struct request *q, void *in)
@@ -271,7 +273,8 @@ static int check_raw(struct request *q)
         str query = q->x->head.query;
         if (!op) return 0;
         if (op->out != &nothing_type && !takes_answer(q)) return header_refused(q->c, 406, "not_acceptable", "Accept", "must take application/json");
-        if (!q->endpoint->reads_body || !query.p || !query.n) return 0;
+        bool plain = q->endpoint->reads_body || op->in == &nothing_type;
+        if (!plain || !query.p || !query.n) return 0;
         TRY(form_read(q->c, &nothing_type, query, &(struct nothing){ 0 }, NULL));
         return flaws_fail(q->c);
 }

@@ -8,7 +8,17 @@
 
 struct key_made { str kid; };
 
+struct signing_keys { struct signing_key_list items; };
+
+static const char *const key_states[] = { "ripens", "signs", "verifies", NULL };
+
 MESSAGE(key_made, "a new signing key", F(key_made, 1, kid));
+MESSAGE(signing_key, "a signing key",
+        F(signing_key, 1, kid),
+        F(signing_key, 2, state, .names = key_states, .doc = "Each ripens until everybody knows it, signs, then verifies what it signed for an hour."),
+        F(signing_key, 3, created_at),
+        F(signing_key, 4, retired_at, .optional = true, .doc = "When another one was made."));
+MESSAGE(signing_keys, "the signing keys that are published", F_LIST(signing_keys, 1, items, signing_key));
 
 /* ---- keys ------------------------------------------------------------------------------------------------------------------------- */
 
@@ -30,6 +40,12 @@ static int key_rotate(struct ctx *c, const struct nothing *in, struct key_made *
         TRY(keyring_rotate(c, &s->keys));
         out->kid = arena_str(c->arena, s->keys.newest);
         return 0;
+}
+
+static int keys_list(struct ctx *c, const struct nothing *in, struct signing_keys *out)
+{
+        (void)in;
+        return keyring_list(c, &out->items);
 }
 
 /* A JWKS is JSON already. */
@@ -103,10 +119,11 @@ static void stop(struct ctx *c, void *state)
 
 /* ---- tables ------------------------------------------------------------------------------------------------------------------------- */
 
-/*  operation        takes        gives    */
-OP( key_rotate,      nothing,     key_made );
-OP( keys_turn,       nothing,     nothing  );
-OP( identity_keys,   nothing,     jwks     );
+/*  operation        takes        gives         */
+OP( key_rotate,      nothing,     key_made     );
+OP( keys_list,       nothing,     signing_keys );
+OP( keys_turn,       nothing,     nothing      );
+OP( identity_keys,   nothing,     jwks         );
 
 static const struct setting settings[] = {
         { "identity.key-days", SET_INT, "30", 0, 3650, .doc = "a new signing key when the newest is older than so many days; 0: only by hand" },
@@ -166,8 +183,9 @@ const struct service identity_service = {
                 DELETE("/v1/users/{id}/sessions", user_sessions_end, .who = ADMIN, .scope = "users:write",
                        .doc = "Ends all sessions of a user.", REFUSES("no_such_user")),
                 /* keys and discovery */
-                POST("/v1/keys", key_rotate, .who = ADMIN, .scope = "keys:write", .status = 201, .location = "/oauth2/jwks",
-                     .doc = "A new signing key: it signs from 75 s on, when everybody knows it; the old one verifies for an hour more."),
+                POST("/v1/keys", key_rotate, .who = ADMIN, .scope = "keys:write", .status = 201, .location = "/v1/keys",
+                     .doc = "A new signing key: it signs from 75 s on, when everybody knows it; the old one verifies for an hour more.", REFUSES("too_many_keys")),
+                GET("/v1/keys", keys_list, .who = ADMIN, .scope = "keys:write", .doc = "The signing keys that are published, newest first; never their private halves."),
                 { .method = GET, .path = "/oauth2/jwks", .raw = jwks_page, .media = "application/jwk-set+json", .who = ANYONE,
                   .cache_control = "public, max-age=60", .doc = "The public keys (RFC 7517)." },
                 { .method = GET, .path = "/.well-known/openid-configuration", .raw = discovery_page, .who = ANYONE, .cache_control = "public, max-age=3600",
@@ -186,6 +204,7 @@ const struct service identity_service = {
               { "no_such_user",           404, "There is no such user, or it is not yours to see." },
               { "no_such_session",        404, "There is no such session of yours, or it has ended." },
               { "no_such_address",        404, "There is no such address, or it is somebody else's." },
+              { "too_many_keys",          409, "There are 12 living keys already." },
               { "too_many_addresses",     409, "There are 20 addresses already." },
               { "default_address_needed", 409, "The default stays the default until another address becomes it." }),
         .migrations  = identity_migrations,

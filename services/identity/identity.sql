@@ -215,6 +215,10 @@ select pg_advisory_xact_lock(hashtext('souk signing keys'));
 select kid, created_at, public_jwk, sealed_jwk, coalesce(retired_at, 'epoch') as retired_at from signing_key
  where retired_at is null or retired_at > :now - interval '1 hour' order by retired_at is not null, created_at desc limit 16;
 
+-- keys_forget: nothing
+-- What they signed has run out long ago; their private halves need not lie about.
+delete from signing_key where retired_at < :now - interval '1 day';
+
 -- keys_retire: nothing
 update signing_key set retired_at = :now where retired_at is null;
 

@@ -248,6 +248,9 @@ static int bad(struct ctx *c, void *arg)
         for (size_t i = 0; i < COUNT(wrong); i++)
                 CHECK(says_of(ask_with(&ada, POST, "/v1/me/addresses", NULL, "k", wrong[i].body), 400, "invalid", wrong[i].pointer));
         CHECK(says_of(ask(&ada, GET, "/v1/me/addresses/no-id", NULL), 400, "invalid", "id"));
+        /* what is wrong whatever stands is told whatever stands */
+        CHECK(says_of(ask_with(&ada, PATCH, "/v1/me/addresses/019ab4f0-0000-7000-8000-000000000001", "*", NULL, "{\"country\":\"XX\"}"), 400, "invalid", "/country"));
+        CHECK(says(ask_with(&ada, PATCH, "/v1/me/addresses/019ab4f0-0000-7000-8000-000000000001", "*", NULL, "{\"country\":\"GB\"}"), 404, "no_such_address"));
         CHECK_EQ(rows(w, "identity", "address"), 0);
         return 0;
 }

@@ -93,6 +93,34 @@ static int keys_turn(struct ctx *c, void *arg)
 
 TEST(a_key_that_is_a_month_old_is_replaced_once) { CHECK_OK(run_main(keys_turn, NULL)); }
 
+static int keys_shown(struct ctx *c, void *arg)
+{
+        (void)arg;
+        WORLD(w, c, &identity_service);
+        struct http_answer a;
+        int made = 1;
+
+        CHECK_EQ(http(w, "admin", POST, "/v1/keys", NULL).status, 201);
+        a = http(w, "admin", GET, "/v1/keys", NULL);
+        CHECK_EQ(a.status, 200);
+        CHECK(memmem(a.body.p, a.body.n, "\"state\":\"ripens\"", 16) != NULL);
+        CHECK(memmem(a.body.p, a.body.n, "\"state\":\"signs\"", 15) != NULL);
+        CHECK(memmem(a.body.p, a.body.n, "\"d\":", 4) == NULL);
+        CHECK_OK(execute(w, "identity", "update signing_key set created_at = created_at - interval '2 minutes'"));
+        a = http(w, "admin", GET, "/v1/keys", NULL);
+        CHECK(memmem(a.body.p, a.body.n, "\"state\":\"ripens\"", 16) == NULL);
+        CHECK(memmem(a.body.p, a.body.n, "\"state\":\"verifies\"", 18) != NULL);
+        while (made++ < 20 && (a = http(w, "admin", POST, "/v1/keys", NULL)).status == 201);
+        CHECK(says(a, 409, "too_many_keys"));
+        CHECK_EQ(rows(w, "identity", "signing_key"), 12);
+        CHECK_OK(execute(w, "identity", "update signing_key set retired_at = now() - interval '2 days' where retired_at is not null"));
+        run_job(w, "identity", "rotate-keys");
+        CHECK_EQ(rows(w, "identity", "signing_key"), 1);
+        return 0;
+}
+
+TEST(keys_are_shown_without_their_private_halves_bounded_and_forgotten) { CHECK_OK(run_main(keys_shown, NULL)); }
+
 static int told(struct ctx *c, void *arg)
 {
         (void)arg;

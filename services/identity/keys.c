@@ -27,6 +27,8 @@ static int key_make(void *arg)
         return jwk_make_rs256((struct jwk **)arg);
 }
 
+enum { LIVING_MAX = 12 };               /* fewer than keys_living reads, so that each is published for its hour */
+
 /* In the caller's transaction: the others retire, a new one is written. */
 static int key_write(struct ctx *c, struct db *tx, const struct jwk *k)
 {
@@ -62,6 +64,8 @@ static int key_add(struct ctx *c, int64_t older_us)
         TRY(keys_living(tx, &(struct nothing){ 0 }, &living));
         if (has_younger(&living, older_us))
                 return 0;
+        if (living.n >= LIVING_MAX)
+                return fail(c, FAILED_PRECONDITION, "too_many_keys", "there are %d keys already; the oldest goes within the hour", LIVING_MAX);
         TRY(key_write(c, tx, made));
         return tx_commit(tx);
 }
@@ -162,10 +166,27 @@ int keyring_rotate_when_older(struct ctx *c, struct keyring *k, int64_t us)
         struct key_row_list living;
 
         TRY(keys_living(db(c), &(struct nothing){ 0 }, &living));
+        TRY(keys_forget(db(c), &(struct nothing){ 0 }));
         if (has_younger(&living, us))
                 return 0;
         TRY(key_add(c, us));
         return keyring_refresh(c, k, true);
+}
+
+int keyring_list(struct ctx *c, struct signing_key_list *out)
+{
+        struct key_row_list living;
+        const struct key_row *signer;
+
+        TRY(keys_living(db(c), &(struct nothing){ 0 }, &living));
+        *out = (struct signing_key_list){ arena_many(c->arena, struct signing_key, living.n), living.n };
+        if (living.n && !out->v)
+                return fail(c, RESOURCE_EXHAUSTED, "too_large", "out of memory for this request");
+        signer = living.n ? signer_of(&living) : NULL;
+        for (size_t i = 0; i < living.n; i++)
+                out->v[i] = (struct signing_key){ living.v[i].kid, &living.v[i] == signer ? KEY_SIGNS : &living.v[i] < signer ? KEY_RIPENS : KEY_VERIFIES,
+                                                  living.v[i].created_at, living.v[i].retired_at };
+        return 0;
 }
 
 int keyring_sign(struct ctx *c, struct keyring *k, const struct claims *claims, str *out)

@@ -8,6 +8,10 @@
 #define KEYS_H
 #include "identity/identity.h"
 
+enum { KEY_RIPENS, KEY_SIGNS, KEY_VERIFIES };           /* words: key_states */
+struct signing_key { str kid; int32_t state; when created_at, retired_at; };
+DECLARE_LIST(signing_key);
+
 struct keyring { struct jwk *signs; int64_t read_us; struct arena *arena; struct mutex reading; str jwks, newest; };       /* newest: the kid of it */
 
 int  keyring_start(struct ctx *c, struct keyring *k);           /* makes the first key of a fresh database. Waits. */
@@ -15,5 +19,6 @@ void keyring_stop(struct keyring *k);
 int  keyring_refresh(struct ctx *c, struct keyring *k, bool now);       /* reads again what is older than 5 s. Waits. */
 int  keyring_rotate(struct ctx *c, struct keyring *k);          /* a new key is published, and signs when it is 75 s old. Waits. */
 int  keyring_rotate_when_older(struct ctx *c, struct keyring *k, int64_t us);    /* ... unless the newest is younger. Waits. */
+int  keyring_list(struct ctx *c, struct signing_key_list *out); /* those that are published, newest first. Waits. */
 int  keyring_sign(struct ctx *c, struct keyring *k, const struct claims *claims, str *out);     /* Waits. */
 #endif

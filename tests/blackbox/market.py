@@ -20,14 +20,41 @@ MOVING = {"sweep_mark", "test_answer", "souk_position", "souk_outbox", "souk_mig
 NOBODYS = "019ab4f0-0000-7000-8000-00000000dead"
 TOKEN_SECONDS = 150                                     # of the 300 that it lives
 
+ADDRESS = {"name": "Ada", "line1": "1 High St", "line2": "Flat 2", "postal_code": "E1 6AN", "city": "London", "region": "Essex", "country": "GB", "phone": "1",
+           "is_default": True}
+ADDRESS_OPTIONAL = ("/line2", "/postal_code", "/region", "/phone", "/is_default")
+
 Route = collections.namedtuple("Route", "method path who scope key body optional", defaults=(None, False, None, ()))
 ROUTES = [
-    Route("POST", "/v1/users", "anyone", body={"email": "new@shop.example", "password": "correct horse", "name": "Somebody New"}),
+    Route("POST", "/v1/users", "anyone", body={"email": "new@shop.example", "password": "correct horse", "name": "Somebody New"},
+          optional=("/password",)),                     # for who may bring users over; test_identity has the others
     Route("POST", "/v1/sessions", "anyone", body={"email": "nobody@shop.example", "password": "wrong horse"}),
     Route("POST", "/v1/sessions/refresh", "anyone", body={"refresh_token": "bm8gdG9rZW4"}),
     Route("DELETE", "/v1/sessions/current", "user"),
+    Route("GET", "/v1/sessions", "user"),
+    Route("GET", "/v1/sessions/current", "user"),
+    Route("DELETE", "/v1/sessions/others", "user"),
+    Route("DELETE", "/v1/sessions/{id}", "user"),
     Route("GET", "/v1/me", "user"),
+    Route("PATCH", "/v1/me", "user"),
+    Route("PUT", "/v1/me/password", "user", body={"current_password": "wrong horse", "new_password": "staple wrong donkey"}),
+    Route("POST", "/v1/me/deletion", "user", body={"password": "wrong horse"}),
+    Route("GET", "/v1/me/export", "user"),
+    Route("GET", "/v1/me/addresses", "user"),
+    Route("POST", "/v1/me/addresses", "user", None, True, ADDRESS, ADDRESS_OPTIONAL),
+    Route("GET", "/v1/me/addresses/{id}", "user"),
+    Route("PUT", "/v1/me/addresses/{id}", "user", None, False, ADDRESS, ADDRESS_OPTIONAL),
+    Route("PATCH", "/v1/me/addresses/{id}", "user"),
+    Route("DELETE", "/v1/me/addresses/{id}", "user"),
+    Route("GET", "/v1/users", "staff", "users:read"),
+    Route("GET", "/v1/users/{id}", "user"),
+    Route("PATCH", "/v1/users/{id}", "admin", "users:write"),
+    Route("DELETE", "/v1/users/{id}", "admin", "users:write"),
+    Route("PUT", "/v1/users/{id}/password", "admin", "users:write", False, {"password": "correct horse battery"}),
+    Route("DELETE", "/v1/users/{id}/sessions", "admin", "users:write"),
+    Route("GET", "/.well-known/openid-configuration", "anyone"),
     Route("POST", "/v1/keys", "admin", "keys:write"),
+    Route("GET", "/v1/keys", "admin", "keys:write"),
     Route("GET", "/oauth2/jwks", "anyone"),
     Route("GET", "/v1/products", "anyone"),
     Route("POST", "/v1/products", "vendor", "catalog:write", True,
