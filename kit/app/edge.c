@@ -170,6 +170,7 @@ static int decode(struct request *q, void *in)
                 return flaws_fail(q->c);
         }
         TRY(read_path(q, in));
+        TRY(fields_take(q, &query));
         if (query.p && query.n) TRY(form_read(q->c, e->route->op->in, query, in, e->var_names));
         check_msg(q->c, &e->body, in, (str){ NULL, 0 });
         say_if_match(q, in);
@@ -223,7 +224,8 @@ static int encode(struct request *q, void *out)
         if (q->x->status == 204) return 0;
         if (r->page) TRY(links_write(q, out));
         res_header(q->c, q->x, "content-type", STR("application/json"));
-        json_write(q->x->body, r->op->out, out);
+        if (q->members) json_write_some(q->x->body, r->op->out, out, q->endpoint->choice, q->members);
+        else json_write(q->x->body, r->op->out, out);
         if (buf_error(q->x->body)) return fail(q->c, INTERNAL, "answer_too_large", "the answer is over %zu bytes", q->x->body->max);
         return 0;
 }

@@ -50,6 +50,7 @@ struct endpoint {                       /* a route at run time                  
         const struct field *if_match;   /* in's member; NULL: it has none                         */
         int          per_minute;        /* 0: no limit (rate.c)                                   */
         const struct field *next, *prev;        /* out's members, of a page                       */
+        const struct type *choice;      /* whose members `fields` may name: out, or a page's row; NULL: none */
         struct metric *latency;
         _Atomic(struct metric *) counts[STATUS_SLOTS];  /* found when first counted               */
 };
@@ -166,6 +167,7 @@ struct request {
         bool         traced;                            /* it brought a traceparent               */
         bool         has_body; str body;                /* read already                           */
         const void  *out;                               /* the operation's answer, being filled or full; NULL: none */
+        uint64_t     members;                           /* of the endpoint's choice that are wanted, a bit each; 0: all */
         int64_t      if_match;                          /* the version that If-Match names; -1: one that never stands; 0: any */
         struct allowance allowance;                     /* of its client, once counted            */
         struct idem  idem;
@@ -217,6 +219,8 @@ int  cors_check(struct ctx *c, str origins);            /* -INVALID_ARGUMENT wit
 void cors_after(struct request *q);
 void vary_on(struct request *q, const char *field);     /* the answer depends on this field of the request: one more word in Vary */
 
+/* fields.c: takes `fields` off *query into q->members; flaws are added. */
+int  fields_take(struct request *q, str *query);
 /* links.c: makes links of a page's cursors, in `out` and in a Link field */
 int  links_write(struct request *q, void *out);
 /* compress.c */

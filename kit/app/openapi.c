@@ -62,6 +62,7 @@ static void parameter(struct api *a, const struct endpoint *e, const struct fiel
         }
         jw_key(w, "schema");
         if (r->page && !strcmp(f->name, "sort")) sort_schema(a, r->page);
+        else if (!strcmp(in, "header") && !required) jw_raw(w, STR("{\"type\":\"string\"}"));       /* what a field that is only an offer does not fit is passed over */
         else spec_field(w, f);
         if (required) {
                 jw_key(w, "example");
@@ -70,15 +71,30 @@ static void parameter(struct api *a, const struct endpoint *e, const struct fiel
         jw_object_end(w);
 }
 
+/* Which members are wanted: some of those there are. */
+static void fields_parameter(struct api *a, const struct endpoint *e)
+{
+        const struct type *choice = e->choice;
+        const char *names[FIELDS_MAX + 1] = { NULL };
+        size_t n = 0;
+        for (size_t i = 0; i < choice->n; i++)
+                if (!choice->fields[i].internal && !choice->fields[i].secret) names[n++] = choice->fields[i].name;
+        const struct field word = { .name = "member", .kind = K_I32, .names = names };
+        const struct type words = { .name = "member", .scalar = &word };
+        const struct field fields = { .name = "fields", .kind = K_LIST, .of = &words, .min = 1, .max = (int64_t)n,
+                                      .doc = "Only these members of the answer, of a page's items; all unless said." };
+        parameter(a, e, &fields, "query", false);
+}
+
 static void parameters(struct api *a, const struct endpoint *e)
 {
         static const struct field key = { .name = "Idempotency-Key", .kind = K_STR, .min = 1, .max = 255, .example = "\"019ab4f0-1c2d-7e3f-8a4b-5c6d7e8f9a0b\"",
                                           .doc = "A text of your own, new for each request that is meant to have an effect of its own." };
         static const struct field if_match = { .name = "If-Match", .kind = K_STR, .min = 1, .max = 1000, .example = "\"\\\"1-93b1a1f3c2d4e5f6\\\"\"",
                                                .doc = "The ETag of what you have read and now change, or `*` for whatever stands." };
-        static const struct field if_none_match = { .name = "If-None-Match", .kind = K_STR, .max = 4000,
+        static const struct field if_none_match = { .name = "If-None-Match", .kind = K_STR,
                                                     .doc = "ETags of what you have: 304 when it has not changed." };
-        static const struct field prefer = { .name = "Prefer", .kind = K_STR, .max = 1000, .doc = "`return=minimal` leaves the body of the answer out (RFC 7240)." };
+        static const struct field prefer = { .name = "Prefer", .kind = K_STR, .doc = "`return=minimal` leaves the body of the answer out (RFC 7240)." };
         const struct route *r = e->route;
         const struct type *in = r->op ? r->op->in : &nothing_type;
         bool query = !e->reads_body, keyed = r->idempotent || r->keyed;
@@ -88,6 +104,7 @@ static void parameters(struct api *a, const struct endpoint *e)
                 if (e->vars[i]) parameter(a, e, e->vars[i], "path", true);
         for (size_t i = 0; query && i < in->n; i++)
                 if (!in->fields[i].internal && !endpoint_is_var(e, &in->fields[i])) parameter(a, e, &in->fields[i], "query", !in->fields[i].optional);
+        if (e->choice) fields_parameter(a, e);
         if (keyed) parameter(a, e, &key, "header", true);
         if (r->if_match) parameter(a, e, &if_match, "header", r->if_match == NEEDS_IF_MATCH);
         if (endpoint_has_tag(e) && r->method == GET) parameter(a, e, &if_none_match, "header", false);
@@ -228,7 +245,7 @@ static void schemas(struct api *a)
         for (size_t i = 0; i < a->n; i++) {
                 const struct endpoint *e = &a->all[i];
                 if (!e->route->op) continue;
-                if (e->takes_body && !e->n_vars) spec_walk(&seen, e->route->op->in);
+                if (e->takes_body && !e->n_vars && !e->route->patches) spec_walk(&seen, e->route->op->in);
                 for (size_t k = 0; k < e->body.n; k++) {
                         const struct field *f = &e->body.fields[k];
                         if (f->internal) continue;
@@ -242,6 +259,15 @@ static void schemas(struct api *a)
         for (size_t i = 0; i < seen.n; i++) {
                 jw_key(&a->w, seen.v[i]->name);
                 spec_schema(&a->w, seen.v[i]);
+        }
+        for (size_t i = 0; i < a->n; i++) {
+                bool again = !a->all[i].choice;
+                for (size_t k = 0; k < i && !again; k++) again = a->all[k].choice == a->all[i].choice;
+                if (again) continue;
+                char name[120];
+                api_part_name(a->all[i].choice, name);
+                jw_key(&a->w, name);
+                spec_part(&a->w, a->all[i].choice);
         }
         jw_key(&a->w, "problem");
         jw_raw(&a->w, STR(problem_schema));

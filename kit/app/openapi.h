@@ -26,6 +26,7 @@ void api_operation_id(const struct api *a, const struct endpoint *e, char out[12
 const char *who_say(enum who who);                      /* "any signed-in user"                                     */
 bool endpoint_is_var(const struct endpoint *e, const struct field *f);  /* of `in`: the path says it                */
 
+void api_part_name(const struct type *t, char out[120]);        /* of the schema of some of its members           */
 /* openapi_answers.c */
 bool endpoint_has_tag(const struct endpoint *e);        /* its good answer has an ETag (condition.c)                */
 bool endpoint_may_be_minimal(const struct endpoint *e); /* it knows Prefer: return=minimal                          */

@@ -11,7 +11,7 @@
 
 /* ---- header fields of answers --------------------------------------------------------------------------------------------------- */
 
-enum { H_LOCATION, H_ETAG, H_PREFERENCE, H_REPLAYED, H_CHALLENGE, H_RETRY, H_RATE, H_POLICY, HEADERS_ };
+enum { H_LOCATION, H_ETAG, H_PREFERENCE, H_REPLAYED, H_CHALLENGE, H_RETRY, H_RATE, H_POLICY, H_LINK, HEADERS_ };
 static const struct { const char *name, *doc, *schema; bool always; } header_fields[] = {
         [H_LOCATION]  = { "Location", "Where it is.", "{\"type\":\"string\",\"format\":\"uri-reference\"}", true },
         [H_ETAG]      = { "ETag", "Of this state and representation.", "{\"type\":\"string\",\"pattern\":\"^\\\"[^\\\"]+\\\"$\"}", true },
@@ -21,6 +21,7 @@ static const struct { const char *name, *doc, *schema; bool always; } header_fie
         [H_CHALLENGE] = { "WWW-Authenticate", "What a token must be (RFC 6750).", "{\"type\":\"string\"}", true },
         [H_RATE]      = { "RateLimit", "How many requests are left, and in how many seconds all of them are there again.", "{\"type\":\"string\"}", false },
         [H_POLICY]    = { "RateLimit-Policy", "How many requests in how many seconds a client may send to this route.", "{\"type\":\"string\"}", false },
+        [H_LINK]      = { "Link", "Where the pages around this one are (RFC 8288): next, prev, first.", "{\"type\":\"string\"}", false },
         [H_RETRY]     = { "Retry-After", "Seconds to wait before trying again.", "{\"type\":\"string\",\"pattern\":\"^[0-9]+$\"}", false },
 };
 static_assert(COUNT(header_fields) == HEADERS_, "a row a header field");
@@ -261,6 +262,56 @@ bool endpoint_may_be_minimal(const struct endpoint *e)
         return r->op && !r->raw && answer_status(e) != 204 && (r->method == PUT || r->method == PATCH || (r->method == POST && shows_resource(e)));
 }
 
+void api_part_name(const struct type *t, char out[120])         { snprintf(out, 120, "some_of_%s", t->name); }
+
+/* A page whose items have only some of their members. */
+static void part_of_page(struct api *a, const struct type *page, const char *part)
+{
+        jw_object(&a->w);
+        api_key_z(a, "type", "object");
+        jw_key(&a->w, "properties");
+        jw_object(&a->w);
+        for (size_t i = 0; i < page->n; i++) {
+                const struct field *f = &page->fields[i];
+                if (f->internal) continue;
+                jw_key(&a->w, f->name);
+                if (f->kind != K_LIST) {
+                        spec_field(&a->w, f);
+                        continue;
+                }
+                jw_object(&a->w);
+                api_key_z(a, "type", "array");
+                jw_key(&a->w, "items");
+                api_ref(a, "schemas", part);
+                jw_object_end(&a->w);
+        }
+        jw_object_end(&a->w);
+        jw_key(&a->w, "required");
+        jw_raw(&a->w, STR("[\"items\"]"));
+        jw_key(&a->w, "additionalProperties");
+        jw_bool(&a->w, false);
+        jw_object_end(&a->w);
+}
+
+/* The answer whole, or with the members that `fields` chose. */
+static void good_schema(struct api *a, const struct endpoint *e)
+{
+        char part[120];
+        if (!e->choice) {
+                api_ref(a, "schemas", e->route->op->out->name);
+                return;
+        }
+        api_part_name(e->choice, part);
+        jw_object(&a->w);
+        jw_key(&a->w, "anyOf");
+        jw_array(&a->w);
+        api_ref(a, "schemas", e->route->op->out->name);
+        if (e->route->page) part_of_page(a, e->route->op->out, part);
+        else api_ref(a, "schemas", part);
+        jw_array_end(&a->w);
+        jw_object_end(&a->w);
+}
+
 static void good_content(struct api *a, const struct endpoint *e)
 {
         const struct route *r = e->route;
@@ -271,7 +322,7 @@ static void good_content(struct api *a, const struct endpoint *e)
         jw_object(&a->w);
         jw_key(&a->w, "schema");
         if (r->op) {
-                api_ref(a, "schemas", r->op->out->name);
+                good_schema(a, e);
                 jw_key(&a->w, "example");
                 spec_example(&a->w, r->op->out, SPEC_ANSWER);
         } else {
@@ -288,6 +339,7 @@ static uint64_t good_headers(const struct endpoint *e)
         if (endpoint_has_tag(e)) set |= 1 << H_ETAG;
         if (endpoint_may_be_minimal(e)) set |= 1 << H_PREFERENCE;
         if (is_keyed(e)) set |= 1 << H_REPLAYED;
+        if (e->route->page) set |= 1 << H_LINK;
         return set;
 }
 

@@ -266,6 +266,11 @@ int endpoint_init(struct endpoint *e, const struct service *s, const struct rout
         TRY(type_check(r->op->in, err));
         TRY(type_check(r->op->out, err));
         shape_body(e);
+        if (r->method == GET && !r->raw && r->op->out != &nothing_type) e->choice = r->page ? r->page->row : r->op->out;
+        if (e->choice && type_field(r->op->in, STR("fields"))) {
+                snprintf(err, 256, "%s: `fields` is the edge's own parameter", e->name);
+                return -INVALID_ARGUMENT;
+        }
         return check_condition(e, err);
 }
 

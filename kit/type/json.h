@@ -31,6 +31,8 @@ int  json_read_list(struct ctx *c, const struct type *t, str text, struct any_li
 /* Compact; errors stick to b. Secret fields are left out. */
 void json_write(struct buf *b, const struct type *t, const void *msg);
 void json_write_secrets(struct buf *b, const struct type *t, const void *msg);  /* with them: between services of one program only */
+/* Of each message of type `of` only the members whose bit (1 << its place in the table) is set. */
+void json_write_some(struct buf *b, const struct type *t, const void *msg, const struct type *of, uint64_t members);
 void json_write_list(struct buf *b, const struct type *t, const struct any_list *list);
 void json_write_field(struct buf *b, const struct field *f, const void *msg);   /* the value alone                  */
 

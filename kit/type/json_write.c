@@ -16,7 +16,7 @@
 
 enum { WINDOW = 1024, SCALAR_MAX = 64 };        /* no number, time or id takes more than SCALAR_MAX bytes with its quotes */
 
-struct out { struct buf *b; char *from, *p, *end; bool secrets; };
+struct out { struct buf *b; char *from, *p, *end; bool secrets; const struct type *some; uint64_t members; };    /* of `some` only these members */
 
 static void out_close(struct out *o)
 {
@@ -227,9 +227,11 @@ static void out_value(struct out *o, const struct field *f, const void *msg)
 static void out_msg(struct out *o, const struct type *t, const char *msg)
 {
         bool any = false;
+        uint64_t members = t == o->some ? o->members : UINT64_MAX;
         put_char(o, '{');
         for (const struct field *f = t->fields, *end = f + t->n; f < end; f++) {
                 if ((f->secret && !o->secrets) || f->internal || (f->optional && field_is_absent(f, msg))) continue;
+                if (!(members >> (f - t->fields) & 1)) continue;
                 size_t key_n = f->name_n + (size_t)3;
                 if (!room(o, key_n + 1)) return;
                 if (any) *o->p++ = ',';
@@ -250,6 +252,13 @@ void json_write(struct buf *b, const struct type *t, const void *msg)
 void json_write_secrets(struct buf *b, const struct type *t, const void *msg)
 {
         struct out o = { .b = b, .secrets = true };
+        out_msg(&o, t, msg);
+        out_close(&o);
+}
+
+void json_write_some(struct buf *b, const struct type *t, const void *msg, const struct type *of, uint64_t members)
+{
+        struct out o = { .b = b, .some = of, .members = members };
         out_msg(&o, t, msg);
         out_close(&o);
 }

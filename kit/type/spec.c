@@ -149,7 +149,9 @@ static void nullable(struct jw *w, const struct field *f)
         jw_object_end(w);
 }
 
-static void object(struct jw *w, const struct type *t, bool patch)
+enum shape { WHOLE, PATCH, PART };
+
+static void object(struct jw *w, const struct type *t, enum shape shape)
 {
         jw_object(w);
         key_z(w, "type", "object");
@@ -159,18 +161,19 @@ static void object(struct jw *w, const struct type *t, bool patch)
         for (size_t i = 0; i < t->n; i++) {
                 if (t->fields[i].internal) continue;
                 jw_key(w, t->fields[i].name);
-                if (patch) nullable(w, &t->fields[i]);
+                if (shape == PATCH) nullable(w, &t->fields[i]);
                 else spec_field(w, &t->fields[i]);
         }
         jw_object_end(w);
-        if (!patch) required(w, t);
+        if (shape == WHOLE) required(w, t);
         jw_key(w, "additionalProperties");
         jw_bool(w, false);
         jw_object_end(w);
 }
 
-void spec_schema(struct jw *w, const struct type *t)    { object(w, t, false); }
-void spec_patch(struct jw *w, const struct type *t)     { object(w, t, true); }
+void spec_schema(struct jw *w, const struct type *t)    { object(w, t, WHOLE); }
+void spec_patch(struct jw *w, const struct type *t)     { object(w, t, PATCH); }
+void spec_part(struct jw *w, const struct type *t)      { object(w, t, PART); }
 
 void spec_walk(struct spec_seen *seen, const struct type *t)
 {

@@ -9,6 +9,7 @@
 /* Writes {"type":"object","properties":...} of one message; nested messages as {"$ref":"#/components/schemas/<name>"}. */
 void spec_schema(struct jw *w, const struct type *t);
 void spec_patch(struct jw *w, const struct type *t);    /* of a merge patch (RFC 7396) of it: nothing is required, null clears what is optional */
+void spec_part(struct jw *w, const struct type *t);     /* of some of its members: nothing is required                                           */
 void spec_field(struct jw *w, const struct field *f);   /* the schema of one field, for parameters                  */
 /* Adds t and every message below it to `seen`, each once, across calls. */
 struct spec_seen { const struct type *v[512]; size_t n; };

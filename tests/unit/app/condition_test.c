@@ -241,6 +241,46 @@ WORLD_TEST(a_client_that_needs_no_body_gets_none)
         refused(ask(w, "alice", line_of(w, "PATCH", at), "prefer: return=minimal", MERGE, "{\"players\":0}"), 400, "invalid");
 }
 
+WORLD_TEST(a_client_says_which_members_it_wants)
+{
+        struct http_answer made = chess(w), a;
+        struct ctx *c = as(w, "");
+        str at = header_of(&made, "location"), whole = header_of(&made, "etag");
+        const char *some = arena_z(c->arena, arena_printf(c->arena, STR_FMT "?fields=title,version", STR_ARG(at)));
+        a = http(w, "", GET, some, NULL);
+        CHECK_STR(a.body, "{\"title\":\"chess\",\"version\":1}");
+        str tag = header_of(&a, "etag");
+        CHECK(!str_eq(tag, whole));                             /* another representation ... */
+        CHECK(str_starts(tag, STR("\"1-")));                     /* ... of the same state */
+        CHECK_EQ(ask(w, "", line_of(w, "GET", str_of(some)), field_of(w, "if-none-match", tag), NULL, NULL).status, 304);
+        CHECK_EQ(ask(w, "", line_of(w, "GET", str_of(some)), field_of(w, "if-none-match", whole), NULL, NULL).status, 200);
+        a = http(w, "", GET, arena_z(c->arena, arena_printf(c->arena, STR_FMT "?fields=players", STR_ARG(at))), NULL);
+        CHECK_STR(a.body, "{\"players\":2}");
+        CHECK(str_starts(header_of(&a, "etag"), STR("\"1-")));   /* the version need not be shown */
+        CHECK_EQ(ask(w, "alice", line_of(w, "PATCH", at), field_of(w, "if-match", header_of(&a, "etag")), MERGE, "{\"players\":3}").status, 200);
+        a = http(w, "", GET, arena_z(c->arena, arena_printf(c->arena, STR_FMT "?&fields=t%%69tle%%2Cplayers&fields=labels", STR_ARG(at))), NULL);
+        CHECK_STR(a.body, "{\"title\":\"chess\",\"players\":3,\"labels\":[\"old\",\"board\"]}");
+        static const char *const bad[] = { "fields=colour", "fields=", "fields", "fields=title,,id", "fields=title;id", "fields=%zz", "fields=if_match" };
+        for (size_t i = 0; i < COUNT(bad); i++) {
+                a = refused(http(w, "", GET, arena_z(c->arena, arena_printf(c->arena, STR_FMT "?%s", STR_ARG(at), bad[i])), NULL), 400, "invalid");
+                HAS(a.body, "\"pointer\":\"fields\"");
+        }
+        a = refused(http(w, "", GET, "/v1/toys?fields=colour,next&limit=0&color=1", NULL), 400, "invalid");
+        HAS(a.body, "no member \\\"colour\\\" of toy");
+        HAS(a.body, "no member \\\"next\\\" of toy");
+        HAS(a.body, "\"pointer\":\"limit\"");
+        HAS(a.body, "\"pointer\":\"color\"");
+        CHECK_EQ(http(w, "staff#t", POST, "/v1/toys", "{\"name\":\"duck\",\"price\":{\"amount\":1,\"currency\":\"EUR\"},\"stock\":1}").status, 201);
+        CHECK_EQ(http(w, "staff#u", POST, "/v1/toys", "{\"name\":\"goat\",\"price\":{\"amount\":2,\"currency\":\"EUR\"},\"stock\":1}").status, 201);
+        a = http(w, "", GET, "/v1/toys?fields=price,name&limit=1", NULL);
+        CHECK(str_starts(a.body, STR("{\"items\":[{\"name\":\"duck\",\"price\":{\"amount\":1,\"currency\":\"EUR\"}}],\"next\":\"/v1/toys?fields=price,name&limit=1&cursor=")));
+        refused(http(w, "admin", DELETE, "/v1/toys/00000000-0000-4000-8000-000000000000?fields=id", NULL), 400, "invalid");
+        str doc = http(w, "", GET, "/openapi.json", NULL).body;
+        HAS(json_member(json_member(json_member(doc, "paths"), "/v1/toys"), "get"), "\"fields\"");
+        HAS(json_member(json_member(doc, "components"), "schemas"), "\"some_of_toy\"");
+        LACKS(json_member(json_member(json_member(doc, "paths"), "/v1/games"), "post"), "\"fields\"");
+}
+
 WORLD_TEST(the_document_says_what_conditions_there_are)
 {
         str doc = http(w, "", GET, "/openapi.json", NULL).body;

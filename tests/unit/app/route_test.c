@@ -142,6 +142,29 @@ TEST(what_a_row_says_of_versions_and_conditions_is_held_against_its_messages)
         refused(&(struct route)RAW(PUT, "/x", raw, .who = ANYONE, .if_match = NEEDS_IF_MATCH), "has a raw handler");
 }
 
+struct chooser { str fields; };
+MESSAGE(chooser, "an input that takes the edge's word", F(chooser, 1, fields, .optional = true));
+static int choosing(struct ctx *c, const struct chooser *in, struct shown *out) { (void)c; (void)in; (void)out; return 0; }
+OP(choosing, chooser, shown);
+
+TEST(what_members_a_client_may_choose_is_worked_out_once)
+{
+        char err[256] = "";
+        struct endpoint e;
+        static const struct route reads = GET("/x/{id}", changed, .who = ANYONE), says_nothing = GET("/x", thing, .who = ANYONE),
+                                  writes = PUT("/x/{id}", changed, .who = ANYONE);
+        CHECK_OK(endpoint_init(&e, &shop, &reads, err));
+        CHECK(e.choice == &shown_type);
+        endpoint_done(&e);
+        CHECK_OK(endpoint_init(&e, &shop, &says_nothing, err));
+        CHECK(e.choice == NULL);
+        endpoint_done(&e);
+        CHECK_OK(endpoint_init(&e, &shop, &writes, err));
+        CHECK(e.choice == NULL);
+        endpoint_done(&e);
+        refused(&(struct route)GET("/x", choosing, .who = ANYONE), "the edge's own parameter");
+}
+
 TEST(two_rows_of_one_path_and_method_are_refused)
 {
         char err[256] = "";
