@@ -61,10 +61,12 @@ int request_body(struct request *q, str *out)
 {
         size_t max = q->endpoint->route->body_max ? (size_t)q->endpoint->route->body_max : BODY_MAX;
         if (!q->has_body) {
+                int r = 0;
                 TRY(check_body_head(q, max));
                 if (q->hand) q->body = q->hand->body;
-                else if (q->x->head.length) TRY(exchange_body(q->c, q->x, &q->body));
-                if (q->body.n > max) return too_large(q, max);
+                else if (q->x->head.length) r = exchange_body(q->c, q->x, max, &q->body);
+                if (q->body.n > max || (r < 0 && q->c->fault.http == 413)) return too_large(q, max);
+                TRY(r);
         }
         q->has_body = true;
         *out = q->body;

@@ -50,9 +50,10 @@ struct server_stats server_stats(const struct server *s);
 
 /* ---- for handlers ------------------------------------------------------------------------------------------------ */
 /* The whole body, in c's arena or the connection's buffer, until the handler returns. Waits.
+ *   max      bytes, at most (0: as many as the server takes); a chunk that would pass it is refused before it is read
  * After a failure the connection closes behind the answer; asking again fails with -UNAVAILABLE.
  *   returns  0, -INVALID_ARGUMENT (400, 408, 413 in c's fault), -UNAVAILABLE the client went, -DEADLINE_EXCEEDED c's own, -CANCELLED */
-int  exchange_body(struct ctx *c, struct exchange *x, str *out);
+int  exchange_body(struct ctx *c, struct exchange *x, size_t max, str *out);
 /* name a literal in lower case, not one of the server's own (date, content-length, transfer-encoding, connection); value copied to
  * the arena; a value with CR, LF or NUL is an assert. When the arena is full the answer becomes 500. */
 void res_header(struct ctx *c, struct exchange *x, const char *name, str value);

@@ -146,15 +146,20 @@ static int read_body(struct conn *k, struct ctx *c, struct exchange *x)
                 k->reader.done = true;
                 return 0;
         }
+        if (!k->reader.chunked && (uint64_t)k->reader.left > k->reader.max) {
+                k->lost = true;
+                return fail_http(c, 413, INVALID_ARGUMENT, "body_too_large", "the body is larger than this takes");
+        }
         buf_clear(&k->desk->upload);
         TRY(invite(k, c, x));
         return k->reader.chunked ? read_chunks(k, c) : read_length(k, c);
 }
 
-int exchange_body(struct ctx *c, struct exchange *x, str *out)
+int exchange_body(struct ctx *c, struct exchange *x, size_t max, str *out)
 {
         struct conn *k = x->conn;
         if (!k->body_known) {
+                if (max) k->reader.max = MIN(k->reader.max, max);
                 k->body_known = true;
                 k->body_result = read_body(k, c, x);
         } else if (k->body_result < 0) {

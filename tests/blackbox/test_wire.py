@@ -158,6 +158,13 @@ def test_broken_chunks_are_400_and_the_end(market, what):
         assert status == (413 if "2^64" in what else 400) and headers["connection"] == "close" and b"smuggled" not in body and w.is_closed()
 
 
+def test_a_chunk_beyond_the_routes_own_limit_is_refused_before_it_comes(market):
+    with Wire(market) as w:                             # another route takes 8 MiB; this one 1
+        status, headers, body = w.send(post(b"2\r\n{ \r\n180000\r\n", "transfer-encoding: chunked")).answer()
+        assert status == 413 and json.loads(body)["slug"] == "body_too_large" and "1048576" in json.loads(body)["detail"]
+        assert headers["connection"] == "close" and w.is_closed()
+
+
 def test_chunks_of_every_size_and_with_extensions_and_trailers_are_one_body(market):
     for size in (1, 2, 7, 1000):
         for extension in (b"", b";a=b", b';a="q;\\"r"'):

@@ -264,7 +264,7 @@ static void count_connections(struct ctx *c, struct exchange *x, void *arg)
         (void)arg;
         fiber_yield();
         str body = STR("");
-        CHECK_OK(exchange_body(c, x, &body));
+        CHECK_OK(exchange_body(c, x, 0, &body));
         buf_printf(x->body, "%s " STR_FMT " " STR_FMT, method_name(x->head.method), STR_ARG(x->head.path), STR_ARG(body));
 }
 

@@ -238,6 +238,19 @@ SERVER_TEST(a_large_unread_body_closes_the_connection_and_the_answer_is_still_re
         LACKS(got, "(reset)");
 }
 
+SERVER_TEST(a_body_over_what_the_handler_takes_is_refused_before_it_is_read)
+{
+        shop->body_max = 10;
+        const char *got = talk(c, shop, "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n12345678\r\n3\r\n");        /* nothing of the 3 came */
+        HAS(got, "HTTP/1.1 413 Content Too Large\r\n");
+        HAS(got, "connection: close\r\n");
+        got = talk(c, shop, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 11\r\n\r\n1");
+        HAS(got, "HTTP/1.1 413 Content Too Large\r\n");
+        got = talk(c, shop, "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n12345678\r\n2\r\n90\r\n0\r\n\r\n" GETS("/a"));
+        HAS(got, "1234567890");
+        HAS(got, "GET /a");
+}
+
 SERVER_TEST(broken_and_oversized_chunked_bodies_fail_the_read_and_close)
 {
         const char *got = talk(c, shop, "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n" GETS("/a"));

@@ -15,14 +15,14 @@
 
 /* ---- the server's side -------------------------------------------------------------------------------------------- */
 
-struct shop { struct server *s; int port; int asked; struct fiber *blocked; int body_result, body_http; bool body_first; };
+struct shop { struct server *s; int port; int asked; struct fiber *blocked; int body_result, body_http; size_t body_max; bool body_first; };
 
 static void answer_text(struct exchange *x, const char *text) { buf_lit(x->body, text); }
 
 static void on_body(struct ctx *c, struct exchange *x, struct shop *shop)
 {
         str body;
-        shop->body_result = exchange_body(c, x, &body);
+        shop->body_result = exchange_body(c, x, shop->body_max, &body);
         shop->body_http = c->fault.http;
         if (shop->body_result < 0) {
                 x->status = c->fault.http ? c->fault.http : code_http(shop->body_result);
@@ -30,7 +30,7 @@ static void on_body(struct ctx *c, struct exchange *x, struct shop *shop)
                 return;
         }
         str again;
-        CHECK_OK(exchange_body(c, x, &again));
+        CHECK_OK(exchange_body(c, x, 0, &again));
         CHECK(str_eq(body, again));
         buf_add(x->body, body);
 }
