@@ -100,6 +100,21 @@ static int check_messages(struct ctx *c, const struct service *s)
         return 0;
 }
 
+static bool has_slug(const struct slug *slugs, const char *name)
+{
+        for (; slugs && slugs->name; slugs++)
+                if (!strcmp(slugs->name, name)) return true;
+        return false;
+}
+
+static int check_constraints(struct ctx *c, const struct service *s)
+{
+        for (const struct constraint *k = s->constraints; k && k->name; k++)
+                if (!k->say || !k->slug || (!has_slug(s->slugs, k->slug) && !has_slug(kit_slugs, k->slug)))
+                        return fail(c, INVALID_ARGUMENT, "bad_table", "%s: the constraint %s wants a sentence and one of the slugs", s->name, k->name);
+        return 0;
+}
+
 static int make_endpoints(struct ctx *c, struct app *a)
 {
         size_t n = 0;
@@ -111,6 +126,7 @@ static int make_endpoints(struct ctx *c, struct app *a)
         a->router = router_new();
         for (size_t i = 0; i < a->n_services; i++) {
                 TRY(check_messages(c, a->services[i]));
+                TRY(check_constraints(c, a->services[i]));
                 for (const struct route *r = a->services[i]->routes; r && r->path; r++) {
                         struct endpoint *e = &a->endpoints[a->n_endpoints++];
                         if (endpoint_init(e, a->services[i], r, err) < 0 || router_add(a->router, e, err) < 0)

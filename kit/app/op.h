@@ -113,6 +113,7 @@ struct slug     { const char *name; int http; const char *doc; };               
 #define CONSUMES(...)  .consumers = (const struct consumer_row[]) { __VA_ARGS__, { 0 } }
 #define JOBS(...)      .jobs      = (const struct job[])          { __VA_ARGS__, { 0 } }
 #define EMITS(...)     .emits     = (const struct event *const[]) { __VA_ARGS__, NULL }
+#define CONSTRAINTS(...) .constraints = (const struct constraint[]) { __VA_ARGS__, { 0 } }
 #define SLUGS(...)     .slugs     = (const struct slug[])         { __VA_ARGS__, { 0 } }
 
 struct service {
@@ -124,6 +125,7 @@ struct service {
         const struct job *jobs;
         const struct event *const *emits;
         const struct slug *slugs;
+        const struct constraint *constraints;           /* of its tables: the refusal that a violation is   */
         const struct migration *migrations;
         const struct query *const *queries;             /* <name>_queries of sql2h                                  */
         const struct setting *settings;                 /* its part of the configuration (config.h)                 */

@@ -23,7 +23,20 @@ static struct pg *database_open(struct ctx *c, const struct app *a, const struct
         str url;
         char *name = arena_z(c->arena, arena_printf(c->arena, "%s%s", a->db_prefix, s->name));
         if (!name || pg_url_with(c, a->admin_url, name, NULL, &url) < 0) return NULL;
-        return pg_open(&(struct pg_options){ .url = url, .transactions_max = transactions, .name = s->name, .role = name });
+        return pg_open(&(struct pg_options){ .url = url, .transactions_max = transactions, .name = s->name, .role = name, .constraints = s->constraints });
+}
+
+/* A row about a constraint that is not there would never be met. */
+static int check_constraints(struct ctx *c, const struct service *s)
+{
+        for (const struct constraint *k = s->constraints; k && k->name; k++) {
+                str sql = arena_printf(c->arena, "select count(*) from (select conname from pg_constraint union all select relname from pg_class) as t where conname = '%s'%c",
+                                       k->name, 0);
+                int64_t n = sql.p ? db_count(db(c), sql.p) : 0;
+                if (n < 0) return (int)n;
+                if (n == 0) return fail(c, INVALID_ARGUMENT, "bad_table", "%s: there is no constraint %s", s->name, k->name);
+        }
+        return 0;
 }
 
 /* An event's payload could name a service twice, a statement could not match: found here, before anything is served. */
@@ -34,6 +47,7 @@ static int bring_forward(struct ctx *c, const struct app *a, const struct servic
         progress(a, c, "checking the statements of", s->name);
         TRY(db_check(c, idem_queries));
         TRY(outbox_check(c));
+        TRY(check_constraints(c, s));
         return s->queries ? db_check(c, s->queries) : 0;
 }
 

@@ -42,6 +42,9 @@
 #include "ctx.h"
 #include "type.h"
 
+/* What a violated constraint (or unique index) is called to a caller: a table a service, ends with name NULL. Without a row the name is the slug. */
+struct constraint { const char *name, *slug, *say; };
+
 struct db;                                              /* a way to run statements: alone, or inside one transaction */
 struct db *db(struct ctx *c);                           /* each statement by itself, on the worker's shared pipelined connection */
 struct db *tx_begin(struct ctx *c);                     /* never NULL: a failed begin makes every later call fail   */

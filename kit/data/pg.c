@@ -22,6 +22,7 @@ struct pg *pg_open(const struct pg_options *o)
         *pg = (struct pg){
                 .url = copy(o->url), .name = copy(str_of(o->name ? o->name : "souk")),
                 .role = o->role ? copy(str_of(o->role)) : NULL,
+                .constraints = o->constraints,
                 .transactions_max = o->transactions_max > 0 ? o->transactions_max : 8,
                 .pipeline_max = o->pipeline_max > 0 ? o->pipeline_max : 1024,
                 .statement_timeout_ms = o->statement_timeout_ms > 0 ? o->statement_timeout_ms : SECONDS(10),

@@ -27,6 +27,7 @@ struct pg_options {
         int  pipeline_max;              /* statements in flight on the shared one; 1,024: beyond it callers wait */
         int  statement_timeout_ms;      /* when the ctx has no deadline; 10 s                     */
         const char *name;               /* application_name, metrics                              */
+        const struct constraint *constraints;   /* what violations are called (db.h); borrowed; NULL: by their names */
         const char *role;               /* sessions act as this role (the url's user must be a member); NULL: as the url's user */
 };
 /* Nothing is connected yet; the first use does. Waits not. options are copied. Never NULL. */

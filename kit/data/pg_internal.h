@@ -87,6 +87,7 @@ enum pg_state { PG_NEW, PG_TRYING, PG_UP, PG_DOWN };
 
 struct pg {
         char *url, *name, *role;        /* role may be NULL                                                     */
+        const struct constraint *constraints;   /* may be NULL                                                  */
         int   transactions_max, pipeline_max, statement_timeout_ms;
         enum pg_state state;
         bool  closing;

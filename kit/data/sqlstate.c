@@ -3,14 +3,15 @@
  *
  * sqlstate.c - what the server's codes mean to a caller, as a table, and the story of a failure.
  *
- * The server's own words stay in the message only where they cannot quote data of others: violations are told by the constraint's
- * name. Names of constraints become slugs, which live as long as the program, so each is kept once; there are as many as the
+ * The server's own words stay in the message only where they cannot quote data of others: violations are told by what the service's table
+ * calls them, else by the constraint's name. Names of constraints become slugs, which live as long as the program, so each is kept once; there are as many as the
  * schemas have. Source: PostgreSQL 15, appendix A. */
 #include "db_internal.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "map.h"
+#include "pg_internal.h"
 
 enum { NAMES_MAX = 4096 };
 
@@ -80,6 +81,14 @@ static const char *slug_of(const PGresult *r, const char *state)
         return keep((str){ name, MIN((size_t)n, sizeof name - 1) });
 }
 
+static const struct constraint *called(const struct ctx *c, const PGresult *r)
+{
+        const char *name = PQresultErrorField(r, PG_DIAG_CONSTRAINT_NAME);
+        for (const struct constraint *k = c->pg ? c->pg->constraints : NULL; k && name && k->name; k++)
+                if (!strcmp(k->name, name)) return k;
+        return NULL;
+}
+
 /* ---- stories ---------------------------------------------------------------------------------------------------------------- */
 
 int sqlstate_fail(struct ctx *c, const char *what, const PGresult *r)
@@ -94,6 +103,8 @@ int sqlstate_fail(struct ctx *c, const char *what, const PGresult *r)
         if (!*state) return fail_down(c, 1000, message);        /* libpq's own: the connection broke */
         if (code == UNAVAILABLE) return fail_down(c, 1000, states[i].say);
         if (code == INTERNAL) return fail(c, INTERNAL, "database", "%s: %.*s (SQLSTATE %.5s)", what, length, message, state);
+        const struct constraint *k = called(c, r);
+        if (k) return fail_at(c, code, 0, k->slug, __FILE__, __LINE__, "%s", k->say);
         return fail_at(c, code, 0, slug_of(r, state), __FILE__, __LINE__, "%s: %.*s", what, states[i].say ? 200 : length,
                        states[i].say ? states[i].say : message);
 }

@@ -248,6 +248,8 @@ const struct service catalog_service = {
         CONSUMES(ON(stock_changed, stock_heard)),
         JOBS(EVERY(HOURS(1), "trim-imports", imports_trim)),
         EMITS(&product_created, &product_changed, &product_price_changed, &product_deleted),
+        CONSTRAINTS({ "one_product_a_sku",   "sku_taken",       "there is a product with this sku" },
+                    { "one_category_a_path", "category_exists", "there is such a category" }),
         SLUGS({ "no_such_product",    404, "There is no product with that id, or it is another vendor's and not the caller's to change (400 when it is named in a body)." },
               { "no_such_category",   404, "There is no category with that id (400 when it is named in a body)." },
               { "sku_taken",          409, "There is a product with that sku, or it belongs to another vendor." },

@@ -193,6 +193,8 @@ const struct service identity_service = {
         CALLS(&identity_keys_op, &identity_user_op, &identity_ensure_op, &identity_address_op),
         JOBS(EVERY(MINUTES(15), "tidy-sessions", sessions_tidy), EVERY(HOURS(1), "rotate-keys", keys_turn)),
         EMITS(&user_registered, &user_changed, &user_deleted),
+        CONSTRAINTS({ "one_account_an_email", "email_taken", "there is an account with this e-mail address" },
+                    { "one_default_address",  "conflict",    "another change of the addresses came first; try again" }),
         SLUGS({ "email_taken",            409, "There is an account with this e-mail address." },
               { "wrong_credentials",      401, "The e-mail address or the password is wrong; which of them is not said." },
               { "wrong_password",         403, "The account's current password is something else." },

@@ -97,6 +97,8 @@ const struct service inventory_service = {
                 ON(order_returned,  return_take_back)),
         JOBS(EVERY(SECONDS(5), "sweep-holds", holds_sweep), EVERY(SECONDS(5), "tell-openings", openings_tell)),
         EMITS(&stock_changed, &stock_low, &stock_out),
+        CONSTRAINTS({ "warehouse_exists",      "warehouse_exists", "there is a warehouse with this code" },
+                    { "one_default_warehouse", "conflict",         "another change of the warehouses came first; try again" }),
         SLUGS({ "out_of_stock",        409, "Fewer units are free than were asked for; nothing was taken." },
               { "not_enough_stock",    409, "An adjustment or transfer would take more than is free in that warehouse." },
               { "too_much_stock",      409, "A warehouse takes a thousand million units of a product at most." },

@@ -45,4 +45,32 @@ TEST(an_operation_that_nobody_calls_has_no_batcher)
         arena_free(c.arena);
 }
 
+static int bind_one(const struct service *s, str *ret_why)
+{
+        static char why[300];
+        struct app a = { .config = config_new() };
+        struct ctx c = { .arena = arena_new(1 << 20) };
+        config_table(a.config, "program", app_settings);
+        int r = app_bind(&c, &a, (const struct service *const[]){ s, NULL }, NULL);
+        snprintf(why, sizeof why, STR_FMT, STR_ARG(c.fault.message));
+        *ret_why = str_of(why);
+        app_unbind(&a);
+        config_free(&a.config);
+        arena_free(c.arena);
+        return r;
+}
+
+static const struct service good = { .name = "good", .doc = "Good.", CONSTRAINTS({ "a", "mine", "says" }, { "b", "conflict", "says" }), SLUGS({ "mine", 409, "Mine." }) };
+static const struct service unknown = { .name = "unknown", .doc = "Bad.", CONSTRAINTS({ "a", "nobodys", "says" }), SLUGS({ "mine", 409, "Mine." }) };
+static const struct service mute = { .name = "mute", .doc = "Bad.", CONSTRAINTS({ "a", "mine" }), SLUGS({ "mine", 409, "Mine." }) };
+
+TEST(a_constraint_is_called_by_a_slug_that_is_documented)
+{
+        str why;
+        CHECK_OK(bind_one(&good, &why));
+        CHECK_EQ(bind_one(&unknown, &why), -INVALID_ARGUMENT);
+        CHECK_STR(why, "unknown: the constraint a wants a sentence and one of the slugs");
+        CHECK_EQ(bind_one(&mute, &why), -INVALID_ARGUMENT);
+}
+
 TEST_MAIN

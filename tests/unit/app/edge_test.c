@@ -81,6 +81,16 @@ WORLD_TEST(refusals_of_the_service_pass_and_faults_of_ours_are_hidden)
         HAS(http(w, "", GET, "/v1/raw", NULL).body, "raw");
 }
 
+WORLD_TEST(a_violated_constraint_is_told_by_the_name_the_service_gave_it)
+{
+        char path[100];
+        str at = made(w, "staff#k1", DUCK);
+        snprintf(path, sizeof path, STR_FMT "/stock", STR_ARG(at));
+        struct http_answer a = refused(http(w, "alice", PATCH, path, "{\"delta\":-1000}"), 409, "too_few");
+        HAS(a.body, "there are fewer of it");
+        LACKS(a.body, "toy_stock_check");
+}
+
 WORLD_TEST(paths_and_methods_answer_as_http_wants)
 {
         struct http_answer a = refused(http(w, "", GET, "/v1/nothing", NULL), 404, "no_such_path");

@@ -240,7 +240,8 @@ static const struct service toyshop_service = {
         CONSUMES(ON(toy_made, toy_count_made)),
         JOBS(EVERY(1000, "tick", toy_tick)),
         EMITS(&toy_made),
-        SLUGS({ "no_weapons", 409, "Weapons are not sold." }),
+        CONSTRAINTS({ "toy_stock_check", "too_few", "there are fewer of it" }),
+        SLUGS({ "no_weapons", 409, "Weapons are not sold." }, { "too_few", 409, "There are fewer." }),
         .migrations = toyshop_migrations, .queries = toyshop_queries,
         .state_bytes = sizeof(struct toyshop), .start = shop_start, .stop = shop_stop,
 };
