@@ -23,6 +23,8 @@ static const struct command commands[] = {
           .flags = token_flags, .examples = token_examples, .run = token_command },
         { .name = "demo orders", .summary = "a flash sale over HTTP: 50 buyers want 30 units at once, and what must hold is checked",
           .flags = demo_orders_flags, .examples = demo_orders_examples, .run = demo_orders_command },
+        { .name = "demo inventory", .summary = "ten warehouses change the stock of one product at once over HTTP, and what must hold is checked",
+          .flags = demo_inventory_flags, .examples = demo_inventory_examples, .run = demo_inventory_command },
         { .name = "import products", .summary = "put a file of products (JSON Lines or CSV) into the catalogue; bad rows are told, a second run changes nothing",
           .operands = "FILE", .operands_min = 1, .operands_max = 1,
           .flags = import_products_flags, .examples = import_products_examples, .run = import_products_command },

@@ -14,6 +14,7 @@
 
 int token_command(struct args *a);              /* token.c  */
 int demo_orders_command(struct args *a);        /* demo.c   */
+int demo_inventory_command(struct args *a);     /* demo_inventory.c */
 int import_products_command(struct args *a);    /* import.c */
 int keys_list_command(struct args *a);          /* keys.c   */
 int keys_rotate_command(struct args *a);
@@ -22,8 +23,8 @@ extern const char *const keys_list_examples[], *const keys_rotate_examples[];
 int load_orders_command(struct args *a);        /* load.c   */
 int load_browse_command(struct args *a);
 int load_mixed_command(struct args *a);
-extern const struct flag token_flags[], demo_orders_flags[], import_products_flags[], load_flags[];
-extern const char *const token_examples[], *const demo_orders_examples[], *const import_products_examples[], *const load_examples[];
+extern const struct flag token_flags[], demo_orders_flags[], demo_inventory_flags[], import_products_flags[], load_flags[];
+extern const char *const token_examples[], *const demo_orders_examples[], *const demo_inventory_examples[], *const import_products_examples[], *const load_examples[];
 
 #define SHOP_FLAGS \
         { "url", 0, "URL", "the marketplace to drive; else the one that runs from DIR" }, \

@@ -5,7 +5,7 @@
  *
  * It only does what a client may do, with the demo account of staff to lay in stock. The buyers share at most 100 accounts, since hashing
  * thousands of passwords would show nothing about orders; each order has an Idempotency-Key of its own. An answer
- * that says nothing about the order (503, 429, a key still at work, a cut connection) is asked for again with the same key, as a good client does. */
+ * that says nothing about the order is asked for again with the same key (demo_stage.c), as a good client does. */
 #include "demo.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,8 +13,6 @@
 #include "fiber.h"
 #include "hash.h"
 #include "text.h"
-
-enum { TRIES = 20, PRICE = 1999 };
 
 const struct flag demo_orders_flags[] = {
         { "scale", 's', "N", "times 50 buyers and stock for 30", .fallback = "1", .number = true, .min = 1, .max = 1000 },
@@ -30,18 +28,6 @@ const char *const demo_orders_examples[] = {
 
 /* ---- the stage --------------------------------------------------------------------------------------------------------- */
 
-static int product_make(struct ctx *c, struct sale *s)
-{
-        struct answer answer;
-        str key = fresh_key(c);
-        snprintf(s->sku, sizeof s->sku, "demo-" STR_FMT, STR_ARG(key));
-        str body = arena_printf(c->arena, "{\"sku\":\"%s\",\"name\":\"Lucky lamp of the flash sale\",\"description\":\"What souk demo orders sells.\","
-                                "\"price\":{\"amount\":%d,\"currency\":\"EUR\"}}", s->sku, PRICE);
-        TRY(shop_must(c, &s->shop, &(struct ask){ POST, STR("/v1/products"), body, key, &s->staff }, &answer));
-        snprintf(s->product, sizeof s->product, STR_FMT, STR_ARG(text_at(c, answer.body, "id")));
-        return 0;
-}
-
 /* By id, or by SKU. */
 static int product_find(struct ctx *c, struct sale *s, const char *which)
 {
@@ -51,12 +37,12 @@ static int product_find(struct ctx *c, struct sale *s, const char *which)
         bool is_id = uid_parse(str_of(which), &id) == 0;
         buf_lit(&path, is_id ? "/v1/products/" : "/v1/products?sku=");
         percent_write(&path, str_of(which));
-        TRY(shop_must(c, &s->shop, &(struct ask){ GET, buf_str(&path) }, &answer));
+        TRY(shop_must(c, &s->stage.shop, &(struct ask){ GET, buf_str(&path) }, &answer));
         str product = answer.body;
         struct json_walk w = json_open(is_id ? STR("[]") : member_at(answer.body, "items"));
         if (!is_id && !json_next_element(&w, &product)) return fail(c, NOT_FOUND, "no_such_product", "there is no product with SKU %s", which);
-        snprintf(s->product, sizeof s->product, STR_FMT, STR_ARG(text_at(c, product, "id")));
-        snprintf(s->sku, sizeof s->sku, STR_FMT, STR_ARG(text_at(c, product, "sku")));
+        snprintf(s->stage.product, sizeof s->stage.product, STR_FMT, STR_ARG(text_at(c, product, "id")));
+        snprintf(s->stage.sku, sizeof s->stage.sku, STR_FMT, STR_ARG(text_at(c, product, "sku")));
         return 0;
 }
 
@@ -65,8 +51,8 @@ static int adjust(struct ctx *c, struct sale *s, str warehouse, int64_t delta)
         struct answer answer;
         if (delta == 0) return 0;
         str where = warehouse.p ? arena_printf(c->arena, "\"warehouse_id\":\"" STR_FMT "\",", STR_ARG(warehouse)) : STR("");
-        str body = arena_printf(c->arena, "{\"product_id\":\"%s\"," STR_FMT "\"delta\":%lld,\"reason\":\"flash sale\"}", s->product, STR_ARG(where), (long long)delta);
-        return shop_must(c, &s->shop, &(struct ask){ POST, STR("/v1/inventory/adjustments"), body, fresh_key(c), &s->staff }, &answer);
+        str body = arena_printf(c->arena, "{\"product_id\":\"%s\"," STR_FMT "\"delta\":%lld,\"reason\":\"flash sale\"}", s->stage.product, STR_ARG(where), (long long)delta);
+        return shop_must(c, &s->stage.shop, &(struct ask){ POST, STR("/v1/inventory/adjustments"), body, fresh_key(c), &s->stage.staff }, &answer);
 }
 
 /* Whatever lay in whichever warehouse goes, then the sale's stock is laid in. */
@@ -74,52 +60,25 @@ static int stock_set(struct ctx *c, struct sale *s)
 {
         struct answer answer;
         str level;
-        str path = arena_printf(c->arena, "/v1/inventory/%s", s->product);
-        TRY(shop_must(c, &s->shop, &(struct ask){ GET, path, .as = &s->staff }, &answer));
+        str path = arena_printf(c->arena, "/v1/inventory/%s", s->stage.product);
+        TRY(shop_must(c, &s->stage.shop, &(struct ask){ GET, path, .as = &s->stage.staff }, &answer));
         if (int_at(answer.body, "held", 0) > 0)
-                return fail(c, FAILED_PRECONDITION, "product_is_busy", "%s is being sold to somebody else just now; try again in a moment", s->sku);
+                return fail(c, FAILED_PRECONDITION, "product_is_busy", "%s is being sold to somebody else just now; try again in a moment", s->stage.sku);
         struct json_walk w = json_open(member_at(answer.body, "warehouses").p ? member_at(answer.body, "warehouses") : STR("[]"));
         while (json_next_element(&w, &level)) TRY(adjust(c, s, text_at(c, level, "warehouse_id"), -int_at(level, "on_hand", 0)));
         return adjust(c, s, (str){ 0 }, s->stock);
 }
 
-static int buyer_make(struct ctx *c, int i, void *arg)
-{
-        struct sale *s = arg;
-        struct login *l = &s->buyers[i];
-        struct answer answer;
-        str body = arena_printf(c->arena, "{\"email\":\"" STR_FMT "\",\"password\":\"" STR_FMT "\",\"name\":\"Demo buyer %d\"}", STR_ARG(l->email), STR_ARG(l->password), i + 1);
-        TRY(shop_must(c, &s->shop, &(struct ask){ POST, STR("/v1/users"), body, .key = fresh_key(c) }, &answer));
-        TRY(shop_login(c, &s->shop, l));
-        return 0;
-}
-
-static int buyers_make(struct ctx *c, struct sale *s)
-{
-        struct progress p;
-        s->n_buyers = MIN(s->n, ACCOUNTS_MAX);
-        for (int i = 0; i < s->n_buyers; i++) {
-                str name = fresh_key(c);
-                s->buyers[i].email = arena_printf(c->arena, "demo-" STR_FMT "@souk.example", STR_ARG(name));
-                s->buyers[i].password = fresh_key(c);
-        }
-        progress_open(&p, "making accounts", "accounts", s->n_buyers);
-        TRY(spread(c, s->n_buyers, 8, buyer_make, s, &p));
-        progress_close(&p);
-        return 0;
-}
-
 /* ---- the sale ----------------------------------------------------------------------------------------------------------- */
+
+static str order_body(struct ctx *c, const struct sale *s)
+{
+        return arena_printf(c->arena, "{\"items\":[{\"product_id\":\"%s\",\"quantity\":1}]}", s->stage.product);
+}
 
 int sale_order(struct ctx *c, struct sale *s, int i, struct answer *out)
 {
-        str body = arena_printf(c->arena, "{\"items\":[{\"product_id\":\"%s\",\"quantity\":1}]}", s->product);
-        return shop_ask(c, &s->shop, &(struct ask){ POST, STR("/v1/orders"), body, str_of(s->attempts[i].key), buyer_of(s, i) }, out);
-}
-
-static bool says_nothing(int result, const struct answer *a, str slug)
-{
-        return result < 0 || a->status >= 500 || a->status == 429 || str_eq(slug, STR("try_again")) || str_eq(slug, STR("idempotency_in_flight"));
+        return shop_ask(c, &s->stage.shop, &(struct ask){ POST, STR("/v1/orders"), order_body(c, s), str_of(s->attempts[i].key), buyer_of(s, i) }, out);
 }
 
 static int order_one(struct ctx *c, int i, void *arg)
@@ -127,35 +86,17 @@ static int order_one(struct ctx *c, int i, void *arg)
         struct sale *s = arg;
         struct attempt *a = &s->attempts[i];
         struct answer answer = { 0 };
-        str slug = { 0 };
-        TRY(shop_login(c, &s->shop, buyer_of(s, i)));           /* renewed if need be, before the clock starts */
+        TRY(shop_login(c, &s->stage.shop, buyer_of(s, i)));           /* renewed if need be, before the clock starts */
         int64_t begun = clock_us();
-        for (int pause = 20;; pause = MIN(2 * pause, 2000)) {
-                int r = sale_order(c, s, i, &answer);
-                slug = r == 0 ? text_at(c, answer.body, "slug") : (str){ 0 };
-                a->tries++;
-                if (!says_nothing(r, &answer, slug)) break;
-                if (a->tries == TRIES) {
-                        TRY(r);
-                        return fail(c, UNAVAILABLE, "no_answer", "an order got no answer in %d tries: " STR_FMT, TRIES, STR_ARG(problem_of(c, &answer)));
-                }
-                fault_clear(c);
-                TRY(fiber_sleep(c, pause));
-        }
+        TRY(stage_insist(c, &s->stage, &(struct ask){ POST, STR("/v1/orders"), order_body(c, s), str_of(a->key), buyer_of(s, i) }, &answer, &a->tries));
         a->us = clock_us() - begun;
         a->status = answer.status;
         a->answer = hash_quick(answer.body);
-        snprintf(a->slug, sizeof a->slug, STR_FMT, STR_ARG(slug));
+        snprintf(a->slug, sizeof a->slug, STR_FMT, STR_ARG(text_at(c, answer.body, "slug")));
         snprintf(a->id, sizeof a->id, STR_FMT, STR_ARG(text_at(c, answer.body, "id")));
         snprintf(a->invoice, sizeof a->invoice, STR_FMT, STR_ARG(text_at(c, answer.body, "invoice_number")));
         s->sold += is_confirmed(a);
         return 0;
-}
-
-static int by_time(const void *a, const void *b)
-{
-        int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-        return (x > y) - (x < y);
 }
 
 static void figures(struct ctx *c, const struct sale *s, struct report *r, int64_t took_us)
@@ -166,16 +107,14 @@ static void figures(struct ctx *c, const struct sale *s, struct report *r, int64
                 us[i] = s->attempts[i].us;
                 tries += s->attempts[i].tries;
         }
-        qsort(us, (size_t)s->n, sizeof *us, by_time);
         report_int(r, "orders", s->n);
         report_int(r, "confirmed", s->sold);
-        report_int(r, "accounts", s->n_buyers);
+        report_int(r, "accounts", s->stage.n_buyers);
         report_int(r, "repeats", tries - s->n);
         report_num(r, "seconds", (double)took_us / 1e6, 3);
         report_num(r, "orders_per_second", (double)s->n * 1e6 / (double)MAX(took_us, 1), 0);
-        report_num(r, "p50_ms", (double)us[s->n / 2] / 1e3, 2);
-        report_num(r, "p99_ms", (double)us[MIN((int64_t)s->n * 99 / 100, s->n - 1)] / 1e3, 2);
-        report_text(r, "product", str_of(s->product));
+        stage_times(r, us, s->n);
+        report_text(r, "product", str_of(s->stage.product));
 }
 
 static int sell(struct ctx *c, struct sale *s, struct report *r)
@@ -201,19 +140,19 @@ static int stage(struct ctx *c, struct job_of_command *j)
         s->stock = (int)(STOCK_AT_SCALE_1 * scale);
         s->attempts = calloc((size_t)s->n, sizeof *s->attempts);
         if (!s->attempts) return fail(c, RESOURCE_EXHAUSTED, "no_memory", "no memory for %d orders", s->n);
-        TRY(shop_open(c, j->args, AT_ONCE_MAX, &s->shop));
-        TRY(shop_account(c, &s->shop, "staff", &s->staff));
-        TRY(which ? product_find(c, s, which) : product_make(c, s));
+        TRY(shop_open(c, j->args, AT_ONCE_MAX, &s->stage.shop));
+        TRY(shop_account(c, &s->stage.shop, "staff", &s->stage.staff));
+        TRY(which ? product_find(c, s, which) : stage_product(c, &s->stage, "Lucky lamp of the flash sale"));
         TRY(stock_set(c, s));
-        TRY(buyers_make(c, s));
-        fprintf(stderr, "%d buyers (%d accounts) order %s, stock %d, at " STR_FMT "\n", s->n, s->n_buyers, s->sku, s->stock, STR_ARG(s->shop.url));
+        TRY(stage_buyers(c, &s->stage, MIN(s->n, ACCOUNTS_MAX)));
+        fprintf(stderr, "%d buyers (%d accounts) order %s, stock %d, at " STR_FMT "\n", s->n, s->stage.n_buyers, s->stage.sku, s->stock, STR_ARG(s->stage.shop.url));
         return sell(c, s, &j->report);
 }
 
 static int run(struct ctx *c, struct job_of_command *j)
 {
         int r = stage(c, j);
-        shop_close(&((struct sale *)j->arg)->shop);
+        shop_close(&((struct sale *)j->arg)->stage.shop);
         return r;
 }
 
