@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""souk demo orders and souk import products, driven as commands; what they claim is looked at again by a client of our own."""
+"""souk demo orders, souk demo inventory and souk import products, driven as commands; what they claim is looked at again by a client of our own."""
 import json
 import os
 import pathlib
@@ -122,6 +122,66 @@ def until(condition, seconds=60):
 def test_the_demo_wants_a_product_that_exists(souk):
     done, result = demo(souk, "--product", "no-such-sku")
     assert done.returncode == 1 and not result["ok"] and "no-such-sku" in done.stderr
+
+
+# ---- inventory ---------------------------------------------------------------------------------------------------------
+
+def depots(souk, *args, timeout=300):
+    done = souk.command("demo", "inventory", "--json", *args, timeout=timeout)
+    return done, last_json(done)
+
+
+def check_depots(souk, result):
+    """The same from the database itself: answers, movements and shelves."""
+    with psycopg.connect(host=(souk.data / "pg" / "postmaster.pid").read_text().split("\n")[4], port=5432, user="souk", dbname="souk_inventory", autocommit=True) as db:
+        wrong = db.execute("select count(*) from (select from (select warehouse_no, quantity::int8 as n from stock where product_id = %(p)s"
+                           " union all select warehouse_no, quantity from hold where product_id = %(p)s"
+                           " union all select warehouse_no, -delta from movement where product_id = %(p)s) t group by warehouse_no having sum(n) <> 0) wrong",
+                           {"p": result["product"]}).fetchone()[0]
+        kinds = dict(db.execute("select kind, count(distinct ref) from movement where product_id = %s group by kind", (result["product"],)).fetchall())
+    assert wrong == 0
+    assert (kinds[1], kinds[2], kinds[4], kinds[3]) == (result["receipts"] + 10, result["adjustments"], result["transfers"], result["orders"])
+
+
+def test_ten_warehouses_change_one_product_at_once_and_all_adds_up(souk):
+    done, result = depots(souk)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert result["ok"] and result["changes"] == 160 and len(result["checks"]) >= 9 and all(c["ok"] for c in result["checks"])
+    assert result["refused"] > 0 and all(result[k] > 0 for k in ("receipts", "adjustments", "transfers", "orders"))
+    assert done.stdout.count("✓") == len(result["checks"])
+    check_depots(souk, result)
+    done, again = depots(souk)                          # in the same ten warehouses
+    assert done.returncode == 0 and again["product"] != result["product"]
+    found = souk.get("/v1/warehouses?limit=100", token=souk.token("staff")).json()["items"]
+    assert sum(w["code"].startswith("demo-") for w in found) == 10
+
+
+@pytest.mark.slow
+def test_ten_warehouses_hold_at_scale_100(souk):
+    done, result = depots(souk, "--scale", "100", timeout=900)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert result["changes"] == 16000
+    check_depots(souk, result)
+
+
+@pytest.mark.slow
+def test_a_change_that_the_demo_did_not_make_is_exit_status_1(souk):
+    staff = souk.token("staff")
+    seen = {p["id"] for p in souk.get("/v1/products?limit=100").json()["items"]}
+    demo_run = subprocess.Popen([PROGRAM, "demo", "inventory", "--scale", "40", "--json", "--data", str(souk.data)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                                env=environment())
+    fresh = []
+    until(lambda: fresh.extend(p["id"] for p in souk.get("/v1/products?limit=5").json()["items"] if p["id"] not in seen) or fresh)
+    path = f"/v1/inventory/{fresh[0]}"
+    until(lambda: souk.get(path).json()["warehouses"])
+    warehouse = souk.get(path).json()["warehouses"][0]["warehouse_id"]
+    added = httpx.post(souk.url + "/v1/inventory/adjustments", json={"product_id": fresh[0], "warehouse_id": warehouse, "delta": 1, "reason": "a rival"},
+                       headers={"authorization": f"Bearer {staff}", "idempotency-key": str(uuid.uuid4())})
+    assert added.status_code == 201, added.text
+    out, _ = demo_run.communicate(timeout=300)
+    result = json.loads(out.strip().split("\n")[-1])
+    assert demo_run.returncode == 1 and not result["ok"]
+    assert [c["name"] for c in result["checks"] if not c["ok"]] == ["no update is lost"]
 
 
 # ---- import ------------------------------------------------------------------------------------------------------------
