@@ -184,21 +184,41 @@ static int user_create(struct ctx *c, const struct user_new *in, struct user *ou
         return tx_commit(tx);
 }
 
-static int identity_ensure(struct ctx *c, const struct account *in, struct user *out)
+static int ensure_once(struct ctx *c, const struct account *in, const struct login_key *key, struct user *out)
 {
         struct user_row row;
-        int found;
+        int first;
 
+        TRY(user_row_make(c, in->email, in->password, in->name, in->role, &row));
+        TX(tx, c);
+        TRY(first = ensured_insert(tx, key));
+        if (!first)
+                return 0;
+        TRY(user_insert(tx, &row));
+        *out = user_of(&row);
+        return tx_commit(tx);
+}
+
+static int identity_ensure(struct ctx *c, const struct account *in, struct user *out)
+{
+        struct login_key key = { email_key_of(c, in->email) };
+        struct user_row row;
+        int found, r;
+
+        *out = (struct user){ 0 };
         if (!caller_has_role(c, ROLE_SERVICE))
                 return fail(c, PERMISSION_DENIED, "forbidden", "only the program itself makes such accounts");
-        TRY(found = user_by_email(db(c), &(struct login_key){ email_key_of(c, in->email) }, &row));
-        if (!found) {
-                TRY(user_row_make(c, in->email, in->password, in->name, in->role, &row));
-                TRY(user_insert_if_new(db(c), &row));
-                TRY(user_by_email(db(c), &(struct login_key){ row.email_key }, &row));
+        for (int again = 0;; again++) {
+                TRY(found = user_by_email(db(c), &key, &row));
+                if (found)
+                        *out = user_of(&row);
+                if (found || again)
+                        return 0;
+                r = ensure_once(c, in, &key, out);
+                if (r != -ALREADY_EXISTS && (r < 0 || !uid_is_zero(out->id)))
+                        return r;
+                fault_clear(c);                         /* made before: it has gone, or another replica was faster; then it is found now */
         }
-        *out = user_of(&row);
-        return 0;
 }
 
 static int identity_user(struct ctx *c, const struct user_ref *in, struct user *out)

@@ -21,6 +21,6 @@ extern const struct service identity_service;
 
 CONTRACT(identity_keys,   nothing,  jwks)               /* the public keys, newest first                             */
 CONTRACT(identity_user,   user_ref, user)               /* no_such_user                                              */
-CONTRACT(identity_ensure, account,  user)               /* makes the account unless the e-mail is known; SERVICE only */
+CONTRACT(identity_ensure, account,  user)               /* makes the account unless the e-mail is known, or was made so before (then id zero); SERVICE only */
 CONTRACT(identity_address, address_ref, address)        /* no_such_address; whoever asks says whose it must be       */
 #endif

@@ -3,44 +3,65 @@
 
 -- Identity: the statements.
 
+-- ---- what several statements say ----
+
+-- shown: fragment
+id, email, name, role, blocked_at is not null as blocked, version, created_at, updated_at;
+
+-- whole: fragment
+id, email, email_key, name, role, password, blocked_at is not null as blocked, version, created_at, updated_at;
+
+-- entry: fragment
+id, name, line1, line2, postal_code, city, region, country, phone, is_default, version, created_at, updated_at;
+
+-- shown_session: fragment
+id, created_at, last_used_at, expires_at, address, coalesce(id = :current, false) as current;
+
+-- matching: fragment
+coalesce((:q::text is null or strpos(lower(name || ' ' || email), lower(:q)) > 0)
+           and (:role::int4 is null or role = :role - 1)
+           and (:blocked::int4 is null or (blocked_at is not null) = (:blocked = 1)), false);
+
+-- older: fragment
+(created_at, id) < (coalesce(timestamptz 'epoch' + :after_int * interval '1 microsecond', 'infinity'), coalesce(:after_id::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'));
+
+-- newer: fragment
+(created_at, id) > (coalesce(timestamptz 'epoch' + :after_int * interval '1 microsecond', '-infinity'), coalesce(:after_id::uuid, '00000000-0000-0000-0000-000000000000'));
+
 -- ---- accounts ----
 
 -- user_insert: user_row
 insert into users (id, email, email_key, name, role, password, created_at, updated_at)
 values (:id, :email, :email_key, :name, :role, :password, :created_at, :created_at);
 
--- user_insert_if_new: user_row
-insert into users (id, email, email_key, name, role, password, created_at, updated_at)
-values (:id, :email, :email_key, :name, :role, :password, :created_at, :created_at) on conflict (email_key) do nothing;
+-- ensured_insert: login_key
+insert into ensured (email_key, at) values (:email_key, :now) on conflict do nothing;
 
 -- user_by_id: user_ref -> user
-select id, email, name, role, blocked_at is not null as blocked, version, created_at, updated_at from users where id = :id and deleted_at is null;
+select {shown} from users where id = :id and deleted_at is null;
 
 -- user_row_by_id: user_ref -> user_row ?
-select id, email, email_key, name, role, password, blocked_at is not null as blocked, version, created_at, updated_at
-  from users where id = :id and deleted_at is null;
+select {whole} from users where id = :id and deleted_at is null;
 
 -- user_by_email: login_key -> user_row ?
-select id, email, email_key, name, role, password, blocked_at is not null as blocked, version, created_at, updated_at
-  from users where email_key = :email_key and deleted_at is null;
+select {whole} from users where email_key = :email_key and deleted_at is null;
 
 -- user_lock: user_ref -> user_row ?
-select id, email, email_key, name, role, password, blocked_at is not null as blocked, version, created_at, updated_at
-  from users where id = :id and deleted_at is null for no key update;
+select {whole} from users where id = :id and deleted_at is null for no key update;
 
 -- me_write: me_row -> user_row ?
 -- By its owner, who was asked for the password it had when the row was read.
 update users set email = :email, email_key = :email_key, name = :name, version = version + 1, updated_at = :now
  where id = :caller and deleted_at is null and blocked_at is null and password is not distinct from :password
    and coalesce(:if_match::int8, 0) in (0, version)
-returning id, email, email_key, name, role, password, blocked_at is not null as blocked, version, created_at, updated_at;
+returning {whole};
 
 -- user_write: user_row -> user_row ?
 -- By an administrator, in a transaction that holds the row.
 update users set email = :email, email_key = :email_key, name = :name, role = :role, blocked_at = case when :blocked then coalesce(blocked_at, :now) end,
        version = version + 1, updated_at = :now
  where id = :id and deleted_at is null
-returning id, email, email_key, name, role, password, blocked_at is not null as blocked, version, created_at, updated_at;
+returning {whole};
 
 -- password_replace: password_row
 update users set password = :new_password where id = :id and deleted_at is null and blocked_at is null and password is not distinct from :old_password;
@@ -52,7 +73,8 @@ update users set password = :new_password where id = :id and deleted_at is null;
 select pg_advisory_xact_lock(hashtext('souk administrators'));
 
 -- admins_beside: user_ref -> admin_count
-select count(*) as n from users where role = 3 and blocked_at is null and deleted_at is null and id <> :id;
+-- Who has no password administers nothing.
+select count(*) as n from users where role = 3 and blocked_at is null and deleted_at is null and password is not null and id <> :id;
 
 -- user_forget: user_ref
 -- What is left says that there was somebody, and nothing of whom.
@@ -69,44 +91,36 @@ delete from session where user_id = :id;
 -- First answers that are kept for Idempotency-Keys hold addresses.
 delete from souk_idempotency where caller = :id;
 
+-- user_of_email: user_filter -> user *
+-- An e-mail address leads to one user at most.
+select {shown} from users where email_key = :email_key and deleted_at is null and {matching};
+
 -- users_newest: user_filter -> user *
-select id, email, name, role, blocked_at is not null as blocked, version, created_at, updated_at from users
+select {shown} from users
  where deleted_at is null
-   and (created_at, id) < (coalesce(timestamptz 'epoch' + :after_int * interval '1 microsecond', 'infinity'), coalesce(:after_id::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
-   and coalesce((:q::text is null or strpos(lower(name || ' ' || email), lower(:q)) > 0)
-           and (:email_key::text is null or email_key = :email_key)
-           and (:role::int4 is null or role = :role - 1)
-           and (:blocked::int4 is null or (blocked_at is not null) = (:blocked = 1)), false)
+   and {older}
+   and {matching}
  order by created_at desc, id desc limit :take;
 
 -- users_oldest: user_filter -> user *
-select id, email, name, role, blocked_at is not null as blocked, version, created_at, updated_at from users
+select {shown} from users
  where deleted_at is null
-   and (created_at, id) > (coalesce(timestamptz 'epoch' + :after_int * interval '1 microsecond', '-infinity'), coalesce(:after_id::uuid, '00000000-0000-0000-0000-000000000000'))
-   and coalesce((:q::text is null or strpos(lower(name || ' ' || email), lower(:q)) > 0)
-           and (:email_key::text is null or email_key = :email_key)
-           and (:role::int4 is null or role = :role - 1)
-           and (:blocked::int4 is null or (blocked_at is not null) = (:blocked = 1)), false)
+   and {newer}
+   and {matching}
  order by created_at, id limit :take;
 
 -- users_by_email: user_filter -> user *
-select id, email, name, role, blocked_at is not null as blocked, version, created_at, updated_at from users
+select {shown} from users
  where deleted_at is null
    and (email_key, id) > (lower(coalesce(:after_text, '')), coalesce(:after_id::uuid, '00000000-0000-0000-0000-000000000000'))
-   and coalesce((:q::text is null or strpos(lower(name || ' ' || email), lower(:q)) > 0)
-           and (:email_key::text is null or email_key = :email_key)
-           and (:role::int4 is null or role = :role - 1)
-           and (:blocked::int4 is null or (blocked_at is not null) = (:blocked = 1)), false)
+   and {matching}
  order by email_key, id limit :take;
 
 -- users_by_email_down: user_filter -> user *
-select id, email, name, role, blocked_at is not null as blocked, version, created_at, updated_at from users
+select {shown} from users
  where deleted_at is null
    and (:after_id::uuid is null or (email_key, id) < (lower(:after_text), :after_id))
-   and coalesce((:q::text is null or strpos(lower(name || ' ' || email), lower(:q)) > 0)
-           and (:email_key::text is null or email_key = :email_key)
-           and (:role::int4 is null or role = :role - 1)
-           and (:blocked::int4 is null or (blocked_at is not null) = (:blocked = 1)), false)
+   and {matching}
  order by email_key desc, id desc limit :take;
 
 -- ---- sessions ----
@@ -139,19 +153,19 @@ update session set revoked_at = :now, revoked_why = :why where id = :id and user
 update session set revoked_at = :now, revoked_why = :why where user_id = :user_id and id is distinct from :id and revoked_at is null;
 
 -- session_own: session_key -> session
-select id, created_at, last_used_at, expires_at, address, coalesce(id = :current, false) as current from session
+select {shown_session} from session
  where id = :id and user_id = :caller and revoked_at is null and expires_at > :now;
 
 -- sessions_newest: session_filter -> session *
-select id, created_at, last_used_at, expires_at, address, coalesce(id = :current, false) as current from session
+select {shown_session} from session
  where user_id = :caller and revoked_at is null and expires_at > :now
-   and (created_at, id) < (coalesce(timestamptz 'epoch' + :after_int * interval '1 microsecond', 'infinity'), coalesce(:after_id::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+   and {older}
  order by created_at desc, id desc limit :take;
 
 -- sessions_oldest: session_filter -> session *
-select id, created_at, last_used_at, expires_at, address, coalesce(id = :current, false) as current from session
+select {shown_session} from session
  where user_id = :caller and revoked_at is null and expires_at > :now
-   and (created_at, id) > (coalesce(timestamptz 'epoch' + :after_int * interval '1 microsecond', '-infinity'), coalesce(:after_id::uuid, '00000000-0000-0000-0000-000000000000'))
+   and {newer}
  order by created_at, id limit :take;
 
 -- sessions_forget: nothing
@@ -166,7 +180,7 @@ select id, name, line1, line2, postal_code, city, region, country, phone from ad
  where user_id = :user and case when :id is null then is_default else id = :id end;
 
 -- address_own: address_key -> address_entry
-select id, name, line1, line2, postal_code, city, region, country, phone, is_default, version, created_at, updated_at from address
+select {entry} from address
  where id = :id and user_id = :caller;
 
 -- address_insert: address_draft -> address_entry ?
@@ -175,13 +189,13 @@ insert into address (id, user_id, name, line1, line2, postal_code, city, region,
 select :id, :caller, :name, :line1, :line2, :postal_code, :city, :region, :country, :phone,
        coalesce(:is_default, false) or not exists (select from address where user_id = :caller), :now, :now
  where (select count(*) from address where user_id = :caller) < 20
-returning id, name, line1, line2, postal_code, city, region, country, phone, is_default, version, created_at, updated_at;
+returning {entry};
 
 -- address_update: address_draft -> address_entry ?
 update address set name = :name, line1 = :line1, line2 = :line2, postal_code = :postal_code, city = :city, region = :region, country = :country, phone = :phone,
        is_default = coalesce(:is_default, false), version = version + 1, updated_at = :now
  where id = :id and user_id = :caller and coalesce(:if_match::int8, 0) in (0, version)
-returning id, name, line1, line2, postal_code, city, region, country, phone, is_default, version, created_at, updated_at;
+returning {entry};
 
 -- address_default_drop: nothing
 update address set is_default = false, version = version + 1, updated_at = :now where user_id = :caller and is_default;
@@ -195,15 +209,15 @@ update address set is_default = true, version = version + 1, updated_at = :now
 delete from address where id = :id and user_id = :caller and coalesce(:if_match::int8, 0) in (0, version);
 
 -- addresses_newest: address_filter -> address_entry *
-select id, name, line1, line2, postal_code, city, region, country, phone, is_default, version, created_at, updated_at from address
+select {entry} from address
  where user_id = :caller
-   and (created_at, id) < (coalesce(timestamptz 'epoch' + :after_int * interval '1 microsecond', 'infinity'), coalesce(:after_id::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+   and {older}
  order by created_at desc, id desc limit :take;
 
 -- addresses_oldest: address_filter -> address_entry *
-select id, name, line1, line2, postal_code, city, region, country, phone, is_default, version, created_at, updated_at from address
+select {entry} from address
  where user_id = :caller
-   and (created_at, id) > (coalesce(timestamptz 'epoch' + :after_int * interval '1 microsecond', '-infinity'), coalesce(:after_id::uuid, '00000000-0000-0000-0000-000000000000'))
+   and {newer}
  order by created_at, id limit :take;
 
 -- ---- keys ----

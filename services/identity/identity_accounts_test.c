@@ -186,6 +186,27 @@ static int exported(struct ctx *c, void *arg)
 
 TEST(an_export_has_all_of_ones_own_and_nothing_of_others) { CHECK_OK(run_main(exported, NULL)); }
 
+static int ensured(struct ctx *c, void *arg)
+{
+        (void)arg;
+        WORLD(w, c, &identity_service);
+        struct account root = { STR("Root@souk.example"), STR("a long password"), STR("Root"), 3 };
+        struct user first, again;
+
+        CHECK_FAILS(w, PERMISSION_DENIED, "forbidden", identity_ensure_call(as(w, "admin"), &root, &first));
+        CHECK_OK(identity_ensure_call(as(w, "service"), &root, &first));
+        CHECK_EQ(first.role, 3);
+        CHECK_OK(identity_ensure_call(as(w, "service"), &root, &again));
+        CHECK(uid_eq(first.id, again.id));
+        CHECK_OK(execute(w, "identity", "update users set email = 'new@souk.example', email_key = 'new@souk.example'"));
+        CHECK_OK(identity_ensure_call(as(w, "service"), &root, &again));
+        CHECK(uid_is_zero(again.id));
+        CHECK_EQ(rows(w, "identity", "users"), 1);
+        return 0;
+}
+
+TEST(an_account_that_the_program_made_and_somebody_renamed_does_not_come_back) { CHECK_OK(run_main(ensured, NULL)); }
+
 /* ---- who may make what ------------------------------------------------------------------------------------------------------------------ */
 
 static struct http_answer make(struct world *w, const char *who, const char *rest)

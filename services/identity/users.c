@@ -47,13 +47,19 @@ const struct paging users_paging = PAGING(user_filter, user,
         { "email",       &users_by_email_query,      "email" },
         { "-email",      &users_by_email_down_query, "email" });
 
+static const struct paging email_paging = PAGING(user_filter, user,
+        { "-created_at", &user_of_email_query, "created_at" },
+        { "created_at",  &user_of_email_query, "created_at" },
+        { "email",       &user_of_email_query, "email" },
+        { "-email",      &user_of_email_query, "email" });
+
 static int users_list(struct ctx *c, const struct user_filter *in, struct user_page *out)
 {
         struct user_filter f = *in;
 
         if (f.email.p)
                 f.email_key = email_key_of(c, f.email);
-        return page_query(c, &users_paging, &f, &out->items, &out->next, &out->prev);
+        return page_query(c, f.email.p ? &email_paging : &users_paging, &f, &out->items, &out->next, &out->prev);
 }
 
 /* One's own, or anybody's for who may read users; for the others it is not there. */
