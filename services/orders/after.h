@@ -34,5 +34,4 @@ int  bill_sums(struct ctx *c, const struct bill_row *row, struct invoice *out) M
 
 extern const struct op order_cancel_op, order_return_op, invoice_get_op, invoice_by_number_op, invoices_list_op, credit_note_get_op, credit_notes_list_op;
 extern const struct paging invoices_paging, credit_notes_paging;
-extern const struct setting orders_settings[];
 #endif

@@ -26,7 +26,9 @@ struct confirm_row   { uid id, buyer; int32_t attempt; int64_t fingerprint, tota
 struct line_row      { uid order_id; int32_t line; uid product_id; int32_t quantity; int64_t price; int32_t vat_bp; str name; };
 DECLARE_LIST(confirm_row);
 DECLARE_LIST(line_row);
-struct confirm_batch { str series; struct confirm_row_list rows, revived; struct line_row_list lines; };
+struct bought        { uid cart_id, product_id; int32_t quantity; };
+DECLARE_LIST(bought);
+struct confirm_batch { str series; struct confirm_row_list rows, revived; struct line_row_list lines; struct bought_list bought; };
 struct tombstone     { uid id; int32_t state, attempt; str reason; };
 DECLARE_LIST(tombstone);
 struct abandon_batch { when at; struct tombstone_list rows; };
@@ -48,7 +50,8 @@ MESSAGE(confirm, "an order to be confirmed",
         F_LIST(confirm, 6, lines, order_line),
         F(confirm, 7, placed_at, .optional = true),
         F(confirm, 8, note, .optional = true),
-        F_MSG(confirm, 9, ship_to, postal_address, .optional = true));
+        F_MSG(confirm, 9, ship_to, postal_address, .optional = true),
+        F(confirm, 10, cart_id, .optional = true));
 MESSAGE(confirmed, "what became of it",
         F(confirmed, 1, was_there),
         F(confirmed, 2, invoice_number),
@@ -80,11 +83,16 @@ MESSAGE(line_row, "a row of order_item",
         F(line_row, 5, price),
         F(line_row, 6, vat_bp),
         F(line_row, 7, name));
+MESSAGE(bought, "what leaves a cart",
+        F(bought, 1, cart_id),
+        F(bought, 2, product_id),
+        F(bought, 3, quantity));
 MESSAGE(confirm_batch, "a batch of confirmations",
         F(confirm_batch, 1, series),
         F_LIST(confirm_batch, 2, rows, confirm_row),
         F_LIST(confirm_batch, 3, revived, confirm_row),
-        F_LIST(confirm_batch, 4, lines, line_row));
+        F_LIST(confirm_batch, 4, lines, line_row),
+        F_LIST(confirm_batch, 5, bought, bought));
 MESSAGE(tombstone, "an attempt to be given up",
         F(tombstone, 1, id),
         F(tombstone, 2, state),
@@ -181,6 +189,12 @@ static void lines_add(struct line_row_list *l, const struct confirm *in)
         }
 }
 
+static void bought_add(struct bought_list *l, const struct confirm *in)
+{
+        for (size_t i = 0; i < in->lines.n && !uid_is_zero(in->cart_id); i++)
+                l->v[l->n++] = (struct bought){ in->cart_id, in->lines.v[i].product_id, in->lines.v[i].quantity };
+}
+
 static int confirmation_emit(struct db *tx, const struct call *v)
 {
         const struct confirm *in = order_confirm_in(v);
@@ -198,7 +212,7 @@ static int confirm_sort(struct db *tx, struct batch *b, bool *write, struct conf
         struct order_keys keys = { { arena_many(c->arena, struct order_ref, b->n), b->n } };
         struct order_seen_list seen = { 0 };
         bool look = b->again;
-        size_t n_lines = 0;
+        size_t n_lines = 0, n_bought = 0;
 
         if (arena_is_exhausted(c->arena))
                 return too_large(c);
@@ -207,6 +221,7 @@ static int confirm_sort(struct db *tx, struct batch *b, bool *write, struct conf
                 keys.keys.v[i] = (struct order_ref){ in->id };
                 look |= in->attempt > 1;
                 n_lines += in->lines.n;
+                n_bought += uid_is_zero(in->cart_id) ? 0 : in->lines.n;
         }
         if (look) {
                 TRY(orders_seen_lock(tx, &keys, &seen));
@@ -215,6 +230,7 @@ static int confirm_sort(struct db *tx, struct batch *b, bool *write, struct conf
         w->rows.v    = arena_many(c->arena, struct confirm_row, b->n);
         w->revived.v = arena_many(c->arena, struct confirm_row, b->n);
         w->lines.v   = arena_many(c->arena, struct line_row, n_lines);
+        w->bought.v  = arena_many(c->arena, struct bought, n_bought);
         if (arena_is_exhausted(c->arena))
                 return too_large(c);
         for (size_t i = 0; i < b->n; i++) {
@@ -223,6 +239,7 @@ static int confirm_sort(struct db *tx, struct batch *b, bool *write, struct conf
                 if (!write[i]) continue;
                 row_add(s ? &w->revived : &w->rows, order_confirm_in(&b->v[i]), now);
                 lines_add(&w->lines, order_confirm_in(&b->v[i]));
+                bought_add(&w->bought, order_confirm_in(&b->v[i]));
         }
         return 0;
 }
@@ -306,6 +323,8 @@ static int order_confirm(struct ctx *c, struct batch *b)
         if (w.revived.n)
                 TRY(orders_revive_later(tx, &w));
         TRY(order_items_insert_later(tx, &w));
+        if (w.bought.n)
+                TRY(carts_take_out_later(tx, &w));
         return tx_commit(tx);
 }
 

@@ -10,7 +10,7 @@
 struct order_seen { uid id, buyer; int32_t state, attempt; int64_t fingerprint; };     /* attempt 0: never seen */
 /* state: confirmed also when it was cancelled or came back since; then look at the order itself */
 struct confirm    { uid id, buyer; int32_t attempt; int64_t fingerprint; money total; struct order_line_list lines;
-                    when placed_at; str note; struct postal_address ship_to; };         /* placed_at absent: now */
+                    when placed_at; str note; struct postal_address ship_to; uid cart_id; };    /* placed_at absent: now; cart_id: what they leave */
 struct confirmed  { bool was_there; str invoice_number; when placed_at; };              /* was_there: a twin confirmed it first */
 
 extern const char *const order_state_names[];

@@ -38,7 +38,8 @@ MESSAGE(order_draft, "what a buyer wants; prices come from the catalogue, never 
         F_MSG(order_draft, 4, ship_to, postal_address, .optional = true, .doc = "Where it goes."),
         F(order_draft, 5, address_id, .optional = true, .doc = "Or an address of the buyer's, copied as it is now."),
         F(order_draft, 6, buyer, .optional = true, .doc = "In an import: whose order it is; one's own unless said."),
-        F(order_draft, 7, placed_at, .optional = true, .doc = "In an import: when it was placed; its invoice is numbered in that year. Now, unless said."));
+        F(order_draft, 7, placed_at, .optional = true, .doc = "In an import: when it was placed; its invoice is numbered in that year. Now, unless said."),
+        F(order_draft, 8, cart_id, .optional = true, .doc = "In place of items: what is in one's cart, which leaves it with the order."));
 
 /* ---- checks --------------------------------------------------------------------------------------------------------- */
 
@@ -115,8 +116,10 @@ int order_draft_check(struct ctx *c, const struct order_draft *in)
         if (!import) TRY(import_refuse(c, in));
         if (import) TRY(import_check(c, in));
         else        items_check(c, &in->items);
-        if (!in->items.n)
-                flaw_add(c, STR("/items"), "required", "must have at least 1 element");
+        if (!in->items.n && uid_is_zero(in->cart_id))
+                flaw_add(c, STR("/items"), "required", "must have at least 1 element, or there must be a cart_id");
+        if (in->items.n && !uid_is_zero(in->cart_id))
+                flaw_add(c, STR("/cart_id"), "repeated", "items say what is ordered already");
         if (in->ship_to.line1.p && !uid_is_zero(in->address_id))
                 flaw_add(c, STR("/address_id"), "repeated", "ship_to says where it goes already");
         for (size_t i = 0; i < in->payment.card.n; i++)
@@ -132,7 +135,7 @@ int order_draft_check(struct ctx *c, const struct order_draft *in)
 /* Nothing but products, quantities and a card. */
 static bool is_plain(const struct order_draft *in)
 {
-        if (in->note.p || in->ship_to.line1.p || in->placed_at.us || !uid_is_zero(in->address_id) || !uid_is_zero(in->buyer))
+        if (in->note.p || in->ship_to.line1.p || in->placed_at.us || !uid_is_zero(in->address_id) || !uid_is_zero(in->buyer) || !uid_is_zero(in->cart_id))
                 return false;
         for (size_t i = 0; i < in->items.n; i++)
                 if (in->items.v[i].price.cur[0] || in->items.v[i].name.p || in->items.v[i].vat_bp) return false;

@@ -95,16 +95,6 @@ MESSAGE(invoice_page, "invoices or credit notes, a page",
         F_LIST(invoice_page, 1, items, invoice_entry),
         PAGE_LINK_FIELDS(invoice_page, 2));
 
-const struct setting orders_settings[] = {
-        { "orders.seller-name", SET_STR, "Souk Marketplace", 0, 200, false, "Who sells, on invoices." },
-        { "orders.seller-vat-id", SET_STR, "DE000000000", 0, 20, false, "The seller's VAT identifier, on invoices." },
-        { "orders.seller-street", SET_STR, "1 Market Square", 0, 200, false, "The seller's street and house, on invoices." },
-        { "orders.seller-postal-code", SET_STR, "10115", 0, 20, false, "The seller's postal code, on invoices." },
-        { "orders.seller-city", SET_STR, "Berlin", 0, 100, false, "The seller's city, on invoices." },
-        { "orders.seller-country", SET_STR, "DE", 2, 2, false, "The seller's country, on invoices: ISO 3166-1, two letters." },
-        { 0 },
-};
-
 /* ---- numbers --------------------------------------------------------------------------------------------------------- */
 
 str invoice_number(struct ctx *c, str series, int32_t year, int64_t no)

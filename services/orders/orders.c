@@ -9,6 +9,7 @@
  * same hold and the same payment. A refusal is not stored; what it held is given up under the order's tombstone, which also
  * stops any slow twin of this attempt. */
 #include "after.h"
+#include "cart.h"
 #include "draft.h"
 #include "inventory/inventory.h"
 #include "identity/identity.h"
@@ -159,10 +160,10 @@ static void order_answer(const struct confirm *a, const struct confirmed *done, 
                                .placed_at = done->placed_at, .items = a->lines, .history = { first, 1 }, .note = a->note, .ship_to = a->ship_to };
 }
 
-/* May the stock be held although the answer is a failure? */
-static bool is_in_doubt(int code)
+/* May the stock be held although the answer is a failure? It is when the cart holds other items now than at an earlier try of this attempt. */
+static bool is_in_doubt(const struct ctx *c, int code)
 {
-        return code == -UNAVAILABLE || code == -DEADLINE_EXCEEDED || code == -CANCELLED;
+        return code == -UNAVAILABLE || code == -DEADLINE_EXCEEDED || code == -CANCELLED || (code == -ABORTED && !strcmp(c->fault.slug, "cart_changed"));
 }
 
 /* Of an order that has a product on several lines: what is short is named where it stands first. */
@@ -182,12 +183,26 @@ static int order_hold(struct ctx *c, const struct confirm *a, const struct holdi
         int r = inventory_hold_call(c, &(struct hold_request){ a->id, a->attempt, h->items, a->ship_to.country }, &(struct hold){ 0 });
 
         if (r < 0) flaws_point(c, h);
-        return r == -FAILED_PRECONDITION && !strcmp(c->fault.slug, "hold_differs") ? key_reused(c) : r;
+        if (r != -FAILED_PRECONDITION || strcmp(c->fault.slug, "hold_differs") != 0)
+                return r;
+        return uid_is_zero(a->cart_id) ? key_reused(c) : fail(c, ABORTED, "cart_changed", "the cart changed after this order was tried; send the request again");
+}
+
+/* A cart's items are not the client's words: what is wrong with one is not a bad request. */
+static int lines_refused(struct ctx *c, const struct confirm *a, int r)
+{
+        if (r != -INVALID_ARGUMENT || uid_is_zero(a->cart_id))
+                return r;
+        c->fault.code = FAILED_PRECONDITION;
+        c->fault.slug = "cart_not_orderable";
+        c->fault.message = STR("some of the cart cannot be ordered any more, or not with the rest; errors names it by its place in the cart");
+        return -FAILED_PRECONDITION;
 }
 
 /* One attempt: ask the others first, write last; no call is made while a transaction is open. */
 static int order_attempt(struct ctx *c, const struct order_draft *in, struct confirm *a, struct order *out)
 {
+        struct draft_item_list items = in->items;
         struct order_seen seen = { 0 };
         struct holding holding;
         struct confirmed done = { 0 };
@@ -199,13 +214,17 @@ static int order_attempt(struct ctx *c, const struct order_draft *in, struct con
         if (seen.attempt)
                 TRY(order_judge_seen(c, a, &seen));
 
-        TRY(draft_holding(c, &in->items, &holding));
+        if (!uid_is_zero(in->cart_id))
+                TRY(cart_items_for_order(c, in->cart_id, &items));
+        TRY(draft_holding(c, &items, &holding));
         TRY(draft_ship_to(c, in, a->buyer, &a->ship_to));
-        TRY(draft_lines(c, &in->items, &holding, &a->lines, &a->total));
+        r = draft_lines(c, &items, &holding, &a->lines, &a->total);
+        if (r < 0)
+                return lines_refused(c, a, r);
 
         r = order_hold(c, a, &holding);
         if (r < 0)
-                return is_in_doubt(r) ? order_give_up(c, a, r, out) : order_refuse(c, a, r, out);
+                return is_in_doubt(c, r) ? order_give_up(c, a, r, out) : order_refuse(c, a, r, out);
         r = payment_authorise_call(c, &(struct charge){ a->id, a->buyer, a->attempt, a->total, in->payment.card }, &(struct authorisation){ 0 });
         if (r < 0)
                 return order_give_up(c, a, r, out);
@@ -226,7 +245,8 @@ enum { TRIES = 3 };
 static int order_place(struct ctx *c, const struct order_draft *in, struct order *out)
 {
         struct confirm a = { .id = order_id_of(caller_id(c), c->idempotency_key), .buyer = uid_is_zero(in->buyer) ? caller_id(c) : in->buyer, .attempt = 1,
-                             .fingerprint = draft_fingerprint(c, in), .placed_at = in->placed_at, .note = in->note };
+                             .fingerprint = draft_fingerprint(c, in), .placed_at = in->placed_at, .note = in->note,
+                             .cart_id = in->cart_id };
         int r = -ABORTED;
 
         TRY(order_draft_check(c, in));
@@ -252,6 +272,17 @@ static void stop(struct ctx *c, void *state)
         cache_close(&((struct orders_state *)state)->buyers);
 }
 
+static const struct setting orders_settings[] = {
+        { "orders.seller-name", SET_STR, "Souk Marketplace", 0, 200, false, "Who sells, on invoices." },
+        { "orders.seller-vat-id", SET_STR, "DE000000000", 0, 20, false, "The seller's VAT identifier, on invoices." },
+        { "orders.seller-street", SET_STR, "1 Market Square", 0, 200, false, "The seller's street and house, on invoices." },
+        { "orders.seller-postal-code", SET_STR, "10115", 0, 20, false, "The seller's postal code, on invoices." },
+        { "orders.seller-city", SET_STR, "Berlin", 0, 100, false, "The seller's city, on invoices." },
+        { "orders.seller-country", SET_STR, "DE", 2, 2, false, "The seller's country, on invoices: ISO 3166-1, two letters." },
+        { "orders.guest-cart-age", SET_MS, "720h", MINUTES(1), HOURS(24) * 3650LL, false, "After how long a guest's cart that nobody touches is forgotten." },
+        { 0 },
+};
+
 /*  operation    takes        gives */
 OP( order_place, order_draft, order );
 
@@ -264,7 +295,8 @@ const struct service orders_service = {
         ROUTES(
                 POST("/v1/orders", order_place, .who = USER, .scope = "orders:write", .keyed = true, .status = 201, .location = "/v1/orders/{id}",
                      .doc = "Places an order: all of it or nothing.",
-                     REFUSES("out_of_stock", "payment_declined", "payment_timed_out", "no_such_product", "order_expired", "idempotency_key_reused", "import_only")),
+                     REFUSES("out_of_stock", "payment_declined", "payment_timed_out", "no_such_product", "order_expired", "idempotency_key_reused", "import_only",
+                             "cart_empty", "cart_not_orderable")),
                 GET( "/v1/orders", orders_list, .who = USER, .scope = "orders:read", .page = &orders_paging, .doc = "Own orders."),
                 GET( "/v1/orders/{id}", order_get, .who = USER, .scope = "orders:read", .doc = "An order: one's own, or anybody's for staff.",
                      REFUSES("no_such_order")),
@@ -275,6 +307,22 @@ const struct service orders_service = {
                      .location = "/v1/credit-notes/{number}", .doc = "Some of an order came back: its money goes back, and a credit note is issued.",
                      REFUSES("no_such_order", "more_than_left", "order_cancelled", "staff_only", "import_only")),
                 GET( "/v1/orders/{id}/invoice", invoice_get, .who = USER, .scope = "orders:read", .doc = "The invoice of an order.", REFUSES("no_such_order")),
+                GET( "/v1/cart", cart_get, .who = USER, .scope = "orders:read", .doc = "One's cart, priced anew.", REFUSES("try_again")),
+                DELETE("/v1/cart", cart_clear, .who = USER, .scope = "orders:write", .doc = "Empties one's cart."),
+                PUT( "/v1/cart/items/{product_id}", cart_put, .who = USER, .scope = "orders:write", .doc = "Puts a product into one's cart, so many of it.",
+                     REFUSES("no_such_product", "cart_full")),
+                DELETE("/v1/cart/items/{product_id}", cart_remove, .who = USER, .scope = "orders:write", .doc = "Takes a product out of one's cart; what is left."),
+                POST("/v1/cart/merge", cart_merge, .who = USER, .scope = "orders:write",
+                     .doc = "Adds what is in a guest's cart to one's own, 999 of a product at most; the guest's is over. Again: the same answer.",
+                     REFUSES("no_such_cart", "cart_full")),
+                POST("/v1/carts", guest_cart_open, .who = ANYONE, .status = 201, .location = "/v1/carts/{id}",
+                     .doc = "A cart for a guest. Nothing is kept of it until there is something in it."),
+                GET( "/v1/carts/{id}", guest_cart_get, .who = ANYONE, .doc = "A guest's cart, priced anew.", REFUSES("no_such_cart")),
+                DELETE("/v1/carts/{id}", guest_cart_clear, .who = ANYONE, .doc = "Empties a guest's cart.", REFUSES("no_such_cart")),
+                PUT( "/v1/carts/{id}/items/{product_id}", guest_cart_put, .who = ANYONE, .doc = "Puts a product into a guest's cart, so many of it.",
+                     REFUSES("no_such_cart", "no_such_product", "cart_full")),
+                DELETE("/v1/carts/{id}/items/{product_id}", guest_cart_remove, .who = ANYONE, .doc = "Takes a product out of a guest's cart; what is left.",
+                     REFUSES("no_such_cart")),
                 GET( "/v1/invoices", invoices_list, .who = STAFF, .scope = "orders:read", .page = &invoices_paging, .doc = "All invoices of a year, by number."),
                 GET( "/v1/invoices/{number}", invoice_by_number, .who = USER, .scope = "orders:read", .doc = "An invoice by its number.", REFUSES("no_such_invoice")),
                 GET( "/v1/credit-notes", credit_notes_list, .who = STAFF, .scope = "orders:read", .page = &credit_notes_paging,
@@ -282,6 +330,7 @@ const struct service orders_service = {
                 GET( "/v1/credit-notes/{number}", credit_note_get, .who = USER, .scope = "orders:read", .doc = "A credit note by its number.",
                      REFUSES("no_such_invoice"))),
         CALLS(&order_abandon_op, &order_find_op, &order_confirm_op),
+        JOBS(EVERY(MINUTES(10), "expire-carts", carts_expire)),
         EMITS(&order_confirmed, &order_rejected, &order_cancelled, &order_returned),
         SLUGS({ "no_such_order",          404, "There is no such order, or it is not yours." },
               { "order_expired",          409, "The order's hold ran out before it was confirmed; this key can never be confirmed. Order anew with a new key." },
@@ -294,6 +343,11 @@ const struct service orders_service = {
               { "more_than_left",         409, "More came back than was sold, or than has not come back yet; errors names each item." },
               { "staff_only",             403, "A member that only staff with the scope orders:manage may have; errors names it." },
               { "no_such_invoice",        404, "There is no invoice or credit note with that number, or it is not yours." },
+              { "no_such_cart",           404, "There is no such cart, it is not yours, or that is not its secret (400 when it is named in a body)." },
+              { "cart_full",              409, "A cart has at most 100 products." },
+              { "cart_empty",             409, "There is nothing in the cart to be ordered." },
+              { "cart_not_orderable",     409, "A product in the cart is gone, or is not sold in the currency of the rest; take it out." },
+              { "cart_changed",           409, "The cart changed after this order was tried under its key; sending it again orders what is in it now." },
               { "try_again",              409, "A twin of this request was faster; sending it again gets its answer." }),
         .scopes      = "orders:import orders:manage",
         .migrations  = orders_migrations,

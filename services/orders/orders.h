@@ -4,8 +4,8 @@
  * orders.h - what orders says and promises: it alone decides whether an order stands.
  *
  * order.confirmed commits holds and captures authorisations; order.rejected undoes both, of that attempt and earlier ones. What was
- * confirmed may come back: order.cancelled the whole of it, order.returned some lines, each with a credit note. The events of one order come in
- * their order, so these never come before its order.confirmed. */
+ * confirmed may come back: order.cancelled the whole of it, order.returned some lines, each with a credit note. Whoever hears several of these hears
+ * each topic for itself, so a cancellation may be heard before the confirmation. */
 #ifndef ORDERS_H
 #define ORDERS_H
 #include "item.h"

@@ -167,3 +167,59 @@ select id, id as order_id, invoice_no as no, placed_at as issued_at, total_minor
   from orders
  where series = 'SK' and year = :year and invoice_no < coalesce(:after_int::int8, 9223372036854775807)
  order by invoice_no desc limit :take;
+
+-- Carts -------------------------------------------------------------------------------------------------------------------------------------------
+
+-- cart_touch: cart_key -> cart_row
+-- The cart's lock, and its row when there was none. Not a guest's that was merged, nor another's.
+insert into cart as c (id, owner, touched_at) values (:id, :owner, :now)
+    on conflict (id) do update set touched_at = excluded.touched_at where c.owner is not distinct from excluded.owner and c.merged_into is null
+returning id, merged_into;
+
+-- cart_items: cart_key -> cart_item_row *
+select i.cart_id, i.product_id, i.quantity, i.name, i.price_minor, i.price_cur
+  from cart c join cart_item i on i.cart_id = c.id
+ where c.id = :id and c.owner is not distinct from :owner::uuid order by i.added_at, i.product_id;
+
+-- cart_item_put: cart_item_row
+insert into cart_item as i (cart_id, product_id, quantity, name, price_minor, price_cur, added_at)
+select :cart_id, :product_id, :quantity, :name, :price.minor, :price.cur, :now
+ where (select count(*) from cart_item where cart_id = :cart_id and product_id <> :product_id) < 100
+    on conflict (cart_id, product_id) do update set quantity = excluded.quantity, name = excluded.name, price_minor = excluded.price_minor,
+                                                    price_cur = excluded.price_cur;
+
+-- cart_item_drop: cart_item_row
+delete from cart_item where cart_id = :cart_id and product_id = :product_id;
+
+-- cart_items_drop: cart_key
+with locked as (select id from cart where id = :id and owner is not distinct from :owner::uuid for update)
+delete from cart_item i using locked k where i.cart_id = k.id;
+
+-- cart_guest_lock: cart_key -> cart_row ?
+select id, merged_into from cart where id = :id and owner is null for update;
+
+-- cart_merged_count: cart_merging -> cart_count
+select count(distinct product_id) as n from cart_item where cart_id in (:into, :from);
+
+-- cart_items_merge: cart_merging
+insert into cart_item as i (cart_id, product_id, quantity, name, price_minor, price_cur, added_at)
+select :into, product_id, quantity, name, price_minor, price_cur, added_at from cart_item where cart_id = :from order by product_id
+    on conflict (cart_id, product_id) do update set quantity = least(999, i.quantity + excluded.quantity);
+
+-- cart_merged: cart_merging
+update cart set merged_into = :into where id = :from;
+
+-- carts_drop_old: cart_age
+with old as (select id from cart where owner is null and touched_at < :before order by touched_at limit 500 for update skip locked),
+     items as (delete from cart_item where cart_id in (select id from old))
+delete from cart where id in (select id from old);
+
+-- carts_take_out: confirm_batch
+-- What was ordered leaves its cart with the order. What the buyer has added meanwhile stays.
+with bought as (select * from unnest(:bought.cart_id, :bought.product_id, :bought.quantity) as t (cart_id, product_id, quantity)),
+     locked as (select id from cart where id in (select cart_id from bought) order by id for update),
+     less as (update cart_item i set quantity = i.quantity - b.quantity
+                from bought b join locked k on k.id = b.cart_id
+               where i.cart_id = b.cart_id and i.product_id = b.product_id and i.quantity > b.quantity)
+delete from cart_item i using bought b join locked k on k.id = b.cart_id
+ where i.cart_id = b.cart_id and i.product_id = b.product_id and i.quantity <= b.quantity;
