@@ -150,6 +150,8 @@ struct relay {
         struct event_flag wake;
         bool          woken;
         int64_t       read_us;          /* when the last read began                                                  */
+        bool          unasked;          /* the next read is a look: nobody woke us                                   */
+        int64_t       others_us;        /* when a look brought rows, which another process committed; 0: never       */
         struct trouble trouble;
         struct relay_stats stats;
 };

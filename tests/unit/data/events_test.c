@@ -157,6 +157,32 @@ static int produce(struct ctx *c, void *arg)
         return 0;
 }
 
+IN_WORLD(commits_of_another_process_are_soon_looked_for_more_often)
+{
+        struct subscription s = subscription();
+        struct pg *other = NULL;
+        struct ctx elsewhere;
+        bool soon = false;
+
+        database(c, "another process", DATABASES "_a", &other, &elsewhere);    /* its commits wake nobody here */
+        start(c, &s);
+        CHECK_OK(settle(c, 60000));
+        for (int i = 1; !soon && i <= 21; i++) {                /* a machine may be busy; a look each half second is late every time */
+                int64_t from = clock_us();
+                fn.gate_shut = true;
+                CHECK_OK(make_notes(&elsewhere, &noted, i, 1, 1));
+                CHECK_OK(event_flag_wait(c, &fn.at_gate));
+                soon = i > 1 && clock_us() - from < 400000;
+                fn.gate_shut = false;
+                event_flag_signal(&fn.gate);
+                while (effects() < i)
+                        fiber_yield();
+        }
+        CHECK(soon);
+        CHECK_OK(settle(c, 60000));
+        pg_close(&other);
+}
+
 IN_WORLD(many_producers_on_two_databases_lose_nothing)
 {
         struct subscription s = subscription(), s2 = subscription();
