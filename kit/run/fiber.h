@@ -57,6 +57,9 @@ int  group_go(struct group *g, int (*fn)(struct ctx *c, void *arg), void *arg);
 /* Joins all. The first failure cancels the others; its fault is copied to c. Waits.
  *   returns  0, or that failure */
 int  group_wait(struct group *g);
+/* The same, but neither c's deadline nor the cancellation of the caller ends it: for a last word that must be said, such as giving up what was begun.
+ * The children have c's deadline. Waits. */
+int  group_finish(struct group *g);
 void group_close(struct group **g);                     /* cancels what still runs and joins it. Waits.             */
 #define GROUP(name, c) struct group *name __attribute__((cleanup(group_close))) = group_open(c)
 

@@ -103,6 +103,14 @@ static void join(struct group *g)
         g->joiner = NULL;
 }
 
+int group_finish(struct group *g)
+{
+        join(g);
+        if (g->failed) fault_copy(g->c, &g->failed->c);
+        g->failed = child_free(g->failed);
+        return g->result;
+}
+
 int group_wait(struct group *g)
 {
         int verdict = 0;
@@ -110,10 +118,8 @@ int group_wait(struct group *g)
         while (!list_is_empty(&g->running) && g->result == 0 && verdict == 0) verdict = fiber_wait(g->c, "group_wait");
         g->joiner = NULL;
         if (verdict < 0) cancel(g);
-        join(g);
-        if (g->failed) fault_copy(g->c, &g->failed->c);
-        g->failed = child_free(g->failed);
-        return g->result < 0 ? g->result : wait_fault(g->c, verdict, "group_wait");
+        int result = group_finish(g);
+        return result < 0 ? result : wait_fault(g->c, verdict, "group_wait");
 }
 
 void group_close(struct group **gp)

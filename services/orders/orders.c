@@ -127,16 +127,26 @@ static int order_refuse(struct ctx *c, const struct confirm *a, int refusal, str
         return refusal;
 }
 
+struct last_word { struct abandonment said; struct fate fate; };
+
+static int give_up(struct ctx *c, void *arg)
+{
+        struct last_word *l = arg;
+
+        return order_abandon_call(c, &l->said, &l->fate);
+}
+
 /* Gives this attempt up under the order's tombstone; order.rejected then releases the hold and voids the payment. If that cannot be done
- * now, both run out and their sweepers ask for the same. */
+ * now, both run out and their sweepers ask for the same. On a fiber of its own: this one may be cancelled already, because the buyer's time is up
+ * or the program is told to stop, and what it holds should not wait for a sweeper. */
 static int order_give_up(struct ctx *c, const struct confirm *a, int refusal, struct order *out)
 {
         struct ctx late = *c;
-        struct fate fate = { 0 };
-        str reason = str_of(c->fault.slug ? c->fault.slug : "failed");
+        struct last_word last = { .said = { a->id, a->attempt, str_of(c->fault.slug ? c->fault.slug : "failed") } };
 
         late.deadline_us = deadline_in(SECONDS(5));             /* the buyer's own may have passed */
-        if (order_abandon_call(&late, &(struct abandonment){ a->id, a->attempt, reason }, &fate) == 0 && fate.state == ORDER_CONFIRMED)
+        GROUP(g, &late);
+        if (group_go(g, give_up, &last) == 0 && group_finish(g) == 0 && last.fate.state == ORDER_CONFIRMED)
                 return order_refuse(c, a, refusal, out);
         return refusal;
 }

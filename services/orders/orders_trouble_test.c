@@ -71,6 +71,43 @@ static int crashed(struct ctx *c, void *arg)
 
 TEST(a_retry_after_a_crash_finishes_the_order_with_one_true_answer) { CHECK_OK(run_main(crashed, NULL)); }
 
+struct cut { struct shop *s; const char *body; int status; };
+
+static int order_cut(struct ctx *c, void *arg)
+{
+        struct cut *k = arg;
+
+        (void)c;
+        k->status = buy(k->s, "alice#k1", k->body).status;
+        return 0;
+}
+
+/* The fiber of the request is cancelled while the provider is silent, as at the end of a drain's grace. */
+static int drained(struct ctx *c, void *arg)
+{
+        (void)arg;
+        SHOP(s, w, c);
+        struct cut cut = { &s, basket(&s, 0, 2, SILENT), 0 };
+
+        stock(&s, 0, 2);
+        {
+                GROUP(g, c);
+                CHECK_OK(group_go(g, order_cut, &cut));
+                while (free_units(&s, 0) > 0) turn();
+        }
+        CHECK(cut.status >= 400);
+        CHECK_EQ(rows(w, "orders", "orders where state = 1 and attempt = 1"), 1);
+        settle(w);
+        CHECK_EQ(free_units(&s, 0), 2);                                 /* no sweeper has come */
+        CHECK_EQ(rows(w, "inventory", "hold"), 0);
+        CHECK_EQ(buy(&s, "alice#k1", basket(&s, 0, 2, PAYS)).status, 201);
+        settle(w);
+        AUDIT(&s);
+        return 0;
+}
+
+TEST(an_order_whose_request_is_cut_off_is_given_up_at_once) { CHECK_OK(run_main(drained, NULL)); }
+
 static int crashed_price(struct ctx *c, void *arg)
 {
         (void)arg;

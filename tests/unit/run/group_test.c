@@ -121,6 +121,43 @@ static int early(struct ctx *c, void *arg)
 
 TEST(leaving_the_scope_cancels_and_joins)                       { CHECK_OK(run_main(early, NULL)); }
 
+/* A fiber that is cancelled has a last word all the same. */
+struct last { bool cancelled, said; };
+
+static int say_last(struct ctx *c, void *arg)
+{
+        CHECK_OK(fiber_sleep(c, 1));
+        ((struct last *)arg)->said = true;
+        return 0;
+}
+
+static int cut_off(struct ctx *c, void *arg)
+{
+        struct last *l = arg;
+        l->cancelled = fiber_sleep(c, 60000) == -CANCELLED;
+        GROUP(g, c);
+        CHECK_OK(group_go(g, say_last, l));
+        CHECK_OK(group_finish(g));
+        CHECK(l->said);
+        CHECK_EQ(fiber_sleep(c, 1), -CANCELLED);        /* it is still cancelled */
+        return 0;
+}
+
+static int last_word(struct ctx *c, void *arg)
+{
+        struct last l = { 0 };
+        (void)arg;
+        {
+                GROUP(g, c);
+                CHECK_OK(group_go(g, cut_off, &l));
+                fiber_yield();
+        }
+        CHECK(l.cancelled && l.said);
+        return 0;
+}
+
+TEST(what_is_finished_is_not_cut_short_by_the_callers_cancellation)     { CHECK_OK(run_main(last_word, NULL)); }
+
 static int deadline(struct ctx *c, void *arg)
 {
         (void)arg;
