@@ -115,6 +115,17 @@ static int check_constraints(struct ctx *c, const struct service *s)
         return 0;
 }
 
+/* Whoever must say a version reads it first, at the same path. */
+static int check_readable(struct ctx *c, const struct app *a, const struct endpoint *e)
+{
+        const struct endpoint *get = NULL;
+        if (e->route->if_match != NEEDS_IF_MATCH || e->route->method == POST) return 0;
+        for (size_t i = 0; i < a->n_endpoints && !get; i++)
+                if (a->endpoints[i].route->method == GET && !strcmp(a->endpoints[i].route->path, e->route->path)) get = &a->endpoints[i];
+        if (get && get->route->version) return 0;
+        return fail(c, INVALID_ARGUMENT, "bad_table", "%s: it needs If-Match, but no GET of its path says a version", e->name);
+}
+
 static int make_endpoints(struct ctx *c, struct app *a)
 {
         size_t n = 0;
@@ -136,6 +147,7 @@ static int make_endpoints(struct ctx *c, struct app *a)
                         stats_endpoint(e);
                 }
         }
+        for (size_t i = 0; i < a->n_endpoints; i++) TRY(check_readable(c, a, &a->endpoints[i]));
         return 0;
 }
 

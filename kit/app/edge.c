@@ -140,7 +140,7 @@ static int decode_patch(struct request *q, void *in)
         str text = patch.n ? patch : STR("null");
         TRY(read_path(q, asked));
         TRY(no_query(q));
-        TRY(json_read(q->c, &e->body, text, in, JSON_PATCH));   /* what is wrong with it whatever stands; with the path's flaws */
+        TRY(json_read(q->c, &e->body, text, in, JSON_PATCH | JSON_PARTS));      /* what is wrong with it whatever stands; with the path's flaws */
         memset(in, 0, bring->in->size);
         TRY(op_run(q->c, u, bring, asked, in));
         fault_clear(q->c);

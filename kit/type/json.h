@@ -17,6 +17,7 @@ enum json_mode {
         JSON_STRICT  = 0,       /* unknown members are flaws                                      */
         JSON_LENIENT = 1,       /* unknown members are skipped: answers of others, our own stored events */
         JSON_PATCH   = 2,       /* onto what is in `out`: absent members stay, null clears an optional one (RFC 7396) */
+        JSON_PARTS = 8,         /* with JSON_PATCH, before what stands is known: an object below may be a part of one that is there */
         JSON_NO_CHECK = 4,      /* ranges and lengths are not looked at, presence is: data that we wrote */
 };
 /* Reads text into *out (zeroed first unless patching), then checks it. Everything lies in c's arena; unescaped texts point into

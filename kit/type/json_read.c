@@ -150,9 +150,9 @@ static int read_money(struct scan *s, money *out, bool patch)
         struct money_wire wire = { 0 };
         size_t flaws = s->c->fault.n_flaws;
         if (scan_peek(s) != '{') return wrong_type(s, "must be an object of amount and currency");
-        if (patch) wire = (struct money_wire){ out->minor, { out->cur, strnlen(out->cur, 3) } };
+        if (patch && out->cur[0]) wire = (struct money_wire){ out->minor, { out->cur, strnlen(out->cur, 3) } };
         TRY(read_object(s, &money_type, (char *)&wire, patch));
-        if (s->c->fault.n_flaws > flaws) return 0;
+        if (s->c->fault.n_flaws > flaws || s->mode & JSON_PARTS) return 0;      /* a part has no value yet that could be held against a range */
         if (wire.currency.n != 3) return flawed(s, "bad_format", "the currency must be three letters");
         money m = { .minor = wire.amount };
         memcpy(m.cur, wire.currency.p, 3);
@@ -206,10 +206,16 @@ static int read_list(struct scan *s, const struct type *of, int64_t max, struct 
         return 1;
 }
 
+/* Is an object that comes laid over one that is there, so that it need not be whole? */
+static bool is_part(const struct scan *s, const struct field *f, const void *msg, bool patch)
+{
+        return patch && (s->mode & JSON_PARTS || !field_is_absent(f, msg));
+}
+
 static int read_msg(struct scan *s, const struct field *f, void *msg, bool patch)
 {
         if (scan_peek(s) != '{') return wrong_type(s, "must be an object");
-        TRY(read_object(s, f->of, (char *)msg + f->offset, patch && !field_is_absent(f, msg)));
+        TRY(read_object(s, f->of, (char *)msg + f->offset, is_part(s, f, msg, patch)));
         return 1;
 }
 
@@ -225,7 +231,7 @@ static int read_kind(struct scan *s, const struct field *f, void *msg, bool patc
         case K_BYTES: return read_bytes(s, p);
         case K_UID:   return read_uid(s, p);
         case K_WHEN:  return read_when(s, p);
-        case K_MONEY: return read_money(s, p, patch && !field_is_absent(f, msg));
+        case K_MONEY: return read_money(s, p, is_part(s, f, msg, patch));
         case K_MSG:   return read_msg(s, f, msg, patch);
         case K_LIST:  return read_list(s, f->of, field_max(f), p);
         }

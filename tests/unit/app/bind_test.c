@@ -19,6 +19,38 @@ static const struct service hears = { .name = "hears", .doc = "Hears.", EMITS(&t
         CALLS(&thing_called_op), CONSUMES(ON(thing_made, thing_heard), ON(thing_made, thing_both)) };
 static const struct service routes = { .name = "routes", .doc = "Routes.", ROUTES(POST("/v1/both", thing_both, .who = USER, .keyed = true, .doc = "Both.")) };
 
+struct sign { uid id; IF_MATCH_MEMBER; };
+struct sign_now { uid id; int32_t version; };
+MESSAGE(sign, "a sign", F(sign, 1, id), IF_MATCH_FIELD(sign, 2));
+MESSAGE(sign_now, "a sign as it is", F(sign_now, 1, id), F(sign_now, 2, version));
+static int sign_get(struct ctx *c, const struct sign *in, struct sign_now *out) { (void)c; (void)in; (void)out; return 0; }
+OP(sign_get, sign, sign_now);
+#define SIGN "/v1/signs/{id}"
+static const struct service blind = { .name = "blind", .doc = "Blind.", ROUTES(GET(SIGN, sign_get, .who = ANYONE, .doc = "Reads."),
+        DELETE(SIGN, sign_get, .who = ANYONE, .if_match = NEEDS_IF_MATCH, .doc = "Drops.")) };
+static const struct service seeing = { .name = "seeing", .doc = "Seeing.", ROUTES(GET(SIGN, sign_get, .who = ANYONE, .version = "version", .doc = "Reads."),
+        DELETE(SIGN, sign_get, .who = ANYONE, .if_match = NEEDS_IF_MATCH, .doc = "Drops.")) };
+
+static int bound(const struct service *s, const char *why)
+{
+        struct app a = { .config = config_new() };
+        struct ctx c = { .arena = arena_new(1 << 20) };
+        const struct service *all[] = { s, NULL };
+        config_table(a.config, "program", app_settings);
+        int r = app_bind(&c, &a, all, NULL);
+        if (r < 0) CHECK(memmem(c.fault.message.p, c.fault.message.n, why, strlen(why)) != NULL);
+        app_unbind(&a);
+        config_free(&a.config);
+        arena_free(c.arena);
+        return r;
+}
+
+TEST(what_needs_if_match_can_be_read_with_its_version)
+{
+        CHECK_EQ(bound(&blind, "DELETE " SIGN ": it needs If-Match, but no GET"), -INVALID_ARGUMENT);
+        CHECK_OK(bound(&seeing, ""));
+}
+
 static bool gathers(const struct app *a, const struct op *op)
 {
         for (size_t i = 0; i < a->n_batched; i++)

@@ -411,6 +411,12 @@ TEST(a_patch_is_checked_like_everything_else)
         CHECK_EQ(json_read(&c, &loose_type, STR("{\"part\":{\"quantity\":1},\"price\":{\"amount\":1}}"), &l, JSON_PATCH),
                 -INVALID_ARGUMENT);
         assert_string_equal(flaws(&c), "/part/sku required\n/price/currency required\n");
+        fault_clear(&c);
+        /* ... but before one knows what is there, it may be a part */
+        l = (struct loose){ 0 };
+        CHECK_OK(json_read(&c, &loose_type, STR("{\"part\":{\"quantity\":1},\"price\":{\"amount\":1}}"), &l, JSON_PATCH | JSON_PARTS));
+        CHECK_EQ(json_read(&c, &loose_type, STR("{\"part\":{\"x\":1},\"price\":{\"currency\":\"E\"}}"), &l, JSON_PATCH | JSON_PARTS), -INVALID_ARGUMENT);
+        assert_string_equal(flaws(&c), "/part/x unknown\n/price/currency bad_format\n");
 }
 
 TEST(data_that_we_wrote_is_not_measured_again)
