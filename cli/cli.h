@@ -25,6 +25,9 @@ int load_browse_command(struct args *a);
 int load_mixed_command(struct args *a);
 extern const struct flag token_flags[], demo_orders_flags[], demo_inventory_flags[], import_products_flags[], load_flags[];
 extern const char *const token_examples[], *const demo_orders_examples[], *const demo_inventory_examples[], *const import_products_examples[], *const load_examples[];
+int replay_retail_command(struct args *a);      /* replay.c */
+extern const struct flag replay_retail_flags[];
+extern const char *const replay_retail_examples[];
 
 #define SHOP_FLAGS \
         { "url", 0, "URL", "the marketplace to drive; else the one that runs from DIR" }, \
@@ -35,7 +38,7 @@ extern const char *const token_examples[], *const demo_orders_examples[], *const
 
 struct shop  { struct client *client; str url, data; bool is_private; int pid; };        /* pid: of the server that runs from DIR; 0: not known */
 struct login { str email, password; char token[4100]; int64_t until_us; };     /* token: drawn when first needed, renewed before it ends */
-struct answer { int status; str body; };                                /* body: valid JSON, or empty            */
+struct answer { int status; str body, location; bool replayed; };        /* body: valid JSON, or empty; replayed: the key's first answer again */
 
 /* Where it is, by --url or DIR/run.json; opens a client of at most `connections`. Does not connect.
  *   returns  0, -NOT_FOUND nothing runs from DIR, -INVALID_ARGUMENT the url */
@@ -48,6 +51,7 @@ struct ask {
         enum method method;
         str   path, body, key;                  /* body: JSON; key: the Idempotency-Key; both may be absent          */
         struct login *as;                       /* NULL: nobody                                                      */
+        bool  minimal;                          /* Prefer: return=minimal                                            */
 };
 /* Asks once and reads the answer. Waits.
  *   returns  0 whatever the status, or what client_send() says */

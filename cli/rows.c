@@ -203,6 +203,26 @@ int rows_next(struct ctx *c, struct rows *r, struct buf *out, struct row *row)
         return result < 0 ? result : 1;
 }
 
+int rows_next_cells(struct ctx *c, struct rows *r, struct row *row)
+{
+        int result;
+
+        *row = (struct row){ 0 };
+        result = r->csv ? record_next(c, r, row) : bad_row(c, row, "is not CSV");
+        if (result <= 0) return result;
+        if (r->record.n != r->header.n) return bad_row(c, row, "has %d fields, the header has %d", r->record.n, r->header.n);
+        return utf8_is_valid(buf_str(&r->record.text)) ? 1 : bad_row(c, row, "is not UTF-8");
+}
+
+int rows_column(const struct rows *r, const char *name)
+{
+        for (int i = 0; i < r->header.n; i++)
+                if (str_eq_nocase(cell(&r->header, i), str_of(name))) return i;
+        return -1;
+}
+
+str rows_cell(const struct rows *r, int column)         { return cell(&r->record, column); }
+
 /* The delimiter is whichever of these the first line has most of. */
 static unsigned char delimiter_of(str line)
 {

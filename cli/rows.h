@@ -23,6 +23,11 @@ void rows_close(struct rows **r);
 /* Appends the next row's product to out; what *row says lies in c's arena. Blocks for the file.
  *   returns  1 a product, 0 the end, -INVALID_ARGUMENT a bad row (out unchanged; go on with the next), -RESOURCE_EXHAUSTED out is full */
 int  rows_next(struct ctx *c, struct rows *r, struct buf *out, struct row *row);
+/* The cells of the next record of a CSV as they are, for files of something else: borrowed until the next call.
+ *   returns  1, 0 the end, -INVALID_ARGUMENT a bad row */
+int  rows_next_cells(struct ctx *c, struct rows *r, struct row *row);
+int  rows_column(const struct rows *r, const char *name);       /* of the header; -1: none                      */
+str  rows_cell(const struct rows *r, int column);               /* trimmed                                      */
 int64_t rows_bytes_read(const struct rows *r);
 int64_t rows_bytes(const struct rows *r);               /* of the file; 0: not known                     */
 

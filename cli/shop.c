@@ -130,9 +130,11 @@ int shop_ask(struct ctx *c, struct shop *s, const struct ask *q, struct answer *
                 request.headers[n++] = (struct header){ STR("authorization"), arena_printf(c->arena, "Bearer %s", q->as->token) };
         }
         if (q->key.p) request.headers[n++] = (struct header){ STR("idempotency-key"), q->key };
+        if (q->minimal) request.headers[n++] = (struct header){ STR("prefer"), STR("return=minimal") };
         if (q->body.p) request.content_type = STR("application/json");
         TRY(client_send(c, s->client, &request, &response));
-        *out = (struct answer){ response.status, response.body };
+        *out = (struct answer){ response.status, response.body, header_get(&response.headers, "location"),
+                                str_eq(header_get(&response.headers, "idempotency-replayed"), STR("true")) };
         if (out->body.n && json_validate(c, out->body) < 0) {
                 fault_clear(c);
                 out->body = (str){ 0 };
