@@ -62,7 +62,6 @@ static void parameter(struct api *a, const struct endpoint *e, const struct fiel
         }
         jw_key(w, "schema");
         if (r->page && !strcmp(f->name, "sort")) sort_schema(a, r->page);
-        else if (!strcmp(in, "header") && !required) jw_raw(w, STR("{\"type\":\"string\"}"));       /* what a field that is only an offer does not fit is passed over */
         else spec_field(w, f);
         if (required) {
                 jw_key(w, "example");
@@ -86,18 +85,35 @@ static void fields_parameter(struct api *a, const struct endpoint *e)
         parameter(a, e, &fields, "query", false);
 }
 
+/* Header fields that a request may or must have. Of the optional ones every text is taken: what says nothing is overlooked. */
+static const struct header_parameter { const char *name, *doc, *schema, *example; } idempotency_key = {
+        "Idempotency-Key", "A text of your own, new for each request that is meant to have an effect of its own.",
+        "{\"type\":\"string\",\"minLength\":1,\"maxLength\":255,\"pattern\":\"^[!#-\\\\[\\\\]-~]+$\"}", "019ab4f0-1c2d-7e3f-8a4b-5c6d7e8f9a0b"
+}, if_match = {
+        "If-Match", "The ETag of what you have read and now change, or `*` for whatever stands.",
+        "{\"type\":\"string\",\"pattern\":\"^(\\\\*|\\\"[!#-~]+\\\")$\"}", "*"
+}, if_none_match = { "If-None-Match", "ETags of what you have: 304 when it has not changed.", "{\"type\":\"string\"}", NULL },
+  prefer = { "Prefer", "`return=minimal` leaves the body of the answer out (RFC 7240).", "{\"type\":\"string\"}", NULL };
+
+static void header_parameter(struct api *a, const struct header_parameter *p, bool required)
+{
+        jw_object(&a->w);
+        api_key_z(a, "name", p->name);
+        api_key_z(a, "in", "header");
+        api_key_z(a, "description", p->doc);
+        jw_key(&a->w, "required");
+        jw_bool(&a->w, required);
+        jw_key(&a->w, "schema");
+        jw_raw(&a->w, str_of(p->schema));
+        if (p->example) api_key_z(a, "example", p->example);
+        jw_object_end(&a->w);
+}
+
 static void parameters(struct api *a, const struct endpoint *e)
 {
-        static const struct field key = { .name = "Idempotency-Key", .kind = K_STR, .min = 1, .max = 255, .example = "\"019ab4f0-1c2d-7e3f-8a4b-5c6d7e8f9a0b\"",
-                                          .doc = "A text of your own, new for each request that is meant to have an effect of its own." };
-        static const struct field if_match = { .name = "If-Match", .kind = K_STR, .min = 1, .max = 1000, .example = "\"\\\"1-93b1a1f3c2d4e5f6\\\"\"",
-                                               .doc = "The ETag of what you have read and now change, or `*` for whatever stands." };
-        static const struct field if_none_match = { .name = "If-None-Match", .kind = K_STR,
-                                                    .doc = "ETags of what you have: 304 when it has not changed." };
-        static const struct field prefer = { .name = "Prefer", .kind = K_STR, .doc = "`return=minimal` leaves the body of the answer out (RFC 7240)." };
         const struct route *r = e->route;
         const struct type *in = r->op ? r->op->in : &nothing_type;
-        bool query = !e->reads_body, keyed = r->idempotent || r->keyed;
+        bool query = !e->reads_body;
         jw_key(&a->w, "parameters");
         jw_array(&a->w);
         for (size_t i = 0; i < e->n_vars; i++)
@@ -105,10 +121,10 @@ static void parameters(struct api *a, const struct endpoint *e)
         for (size_t i = 0; query && i < in->n; i++)
                 if (!in->fields[i].internal && !endpoint_is_var(e, &in->fields[i])) parameter(a, e, &in->fields[i], "query", !in->fields[i].optional);
         if (e->choice) fields_parameter(a, e);
-        if (keyed) parameter(a, e, &key, "header", true);
-        if (r->if_match) parameter(a, e, &if_match, "header", r->if_match == NEEDS_IF_MATCH);
-        if (endpoint_has_tag(e) && r->method == GET) parameter(a, e, &if_none_match, "header", false);
-        if (endpoint_may_be_minimal(e)) parameter(a, e, &prefer, "header", false);
+        if (r->idempotent || r->keyed) header_parameter(a, &idempotency_key, true);
+        if (r->if_match) header_parameter(a, &if_match, r->if_match == NEEDS_IF_MATCH);
+        if (endpoint_has_tag(e) && r->method == GET) header_parameter(a, &if_none_match, false);
+        if (endpoint_may_be_minimal(e)) header_parameter(a, &prefer, false);
         jw_array_end(&a->w);
 }
 

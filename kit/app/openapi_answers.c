@@ -220,7 +220,7 @@ static void own_refusal(struct api *a, const struct usual *u, int status, const 
         jw_object(&a->w);
         jw_key(&a->w, "description");
         jw_str(&a->w, buf_str(&why));
-        headers(a, u ? u->headers : status == 401 ? 1 << H_CHALLENGE : status == 429 || status == 503 ? 1 << H_RETRY : 0);
+        headers(a, status == 403 ? 0 : u ? u->headers : status == 401 ? 1 << H_CHALLENGE : status == 429 || status == 503 ? 1 << H_RETRY : 0);
         problem_begin(a);
         usual_examples(a, u);
         for (size_t i = 0; i < own->n; i++) example_ref(a, own->v[i]);

@@ -97,10 +97,11 @@ static bool reads_by(const struct endpoint *to, const char *noun)
         return var.n == strlen(noun) + tail.n && str_starts(var, str_of(noun)) && str_eq(str_cut(var, var.n - tail.n, var.n), tail);
 }
 
+/* Of a member that every answer has. */
 static void noun_of_member(const struct field *f, char out[60])
 {
         size_t n = strlen(f->name);
-        bool is_id = !f->internal && f->kind == K_UID && n > 3 && !strcmp(f->name + n - 3, "_id");
+        bool is_id = !f->internal && !f->optional && f->kind == K_UID && n > 3 && !strcmp(f->name + n - 3, "_id");
         snprintf(out, 60, "%.*s", is_id ? (int)n - 3 : 0, f->name);
 }
 

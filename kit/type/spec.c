@@ -54,7 +54,7 @@ static void text(struct jw *w, const struct field *f)
         key_int(w, "maxLength", field_max(f));
         if (!f->format) return;
         if (f->format->pattern) key_z(w, "pattern", f->format->pattern);
-        else key_z(w, "format", f->format->name);
+        key_z(w, "format", f->format->name);
 }
 
 /* Lengths of what is written: four characters for three bytes, no padding. */
@@ -88,6 +88,21 @@ static void formatted(struct jw *w, const char *format)
         key_z(w, "format", format);
 }
 
+/* What stands beside a reference narrows it. */
+static void amount(struct jw *w, const struct field *f)
+{
+        reference(w, &money_type);
+        if (!f->min && !f->max) return;
+        jw_key(w, "properties");
+        jw_object(w);
+        jw_key(w, "amount");
+        jw_object(w);
+        key_int(w, "minimum", f->min);
+        key_int(w, "maximum", f->max);
+        jw_object_end(w);
+        jw_object_end(w);
+}
+
 void spec_field(struct jw *w, const struct field *f)
 {
         jw_object(w);
@@ -100,7 +115,7 @@ void spec_field(struct jw *w, const struct field *f)
         case K_BYTES: binary(w, f); break;
         case K_UID:   formatted(w, "uuid"); break;
         case K_WHEN:  formatted(w, "date-time"); break;
-        case K_MONEY: reference(w, &money_type); break;
+        case K_MONEY: amount(w, f); break;
         case K_MSG:   reference(w, f->of); break;
         case K_LIST:  list(w, f); break;
         }

@@ -36,12 +36,22 @@ MESSAGE(product_summary, "a product in a list",
         F(product_summary, 7, image, .optional = true),
         F(product_summary, 8, in_stock),
         F(product_summary, 9, created_at));
+static bool is_pair(str s)
+{
+        str value = s, name = str_split(&value, ':');
+        return name.n && value.p;
+}
+
+static const struct format format_pair = { "pair", is_pair, "^[^:,]+:[^,]*$", "must be a name, a colon and a value, like colour:red", "colour:red" };
+static const struct field pair_scalar = { .name = "pair", .size = sizeof(str), .align = _Alignof(str), .kind = K_STR, .format = &format_pair };
+static const struct type pair_type = { "pair", "a property", sizeof(str), _Alignof(str), NULL, 0, &pair_scalar };
+
 MESSAGE(product_filter, "which products",
         F(product_filter, 1, q, .optional = true, .max = 200, .doc = "A part of the name."),
         F_LIST(product_filter, 2, brand, str, .optional = true, .max = 50, .doc = "Any of these."),
         F(product_filter, 3, category, .optional = true, .doc = "In this category or any below it."),
         F_LIST(product_filter, 4, tag, str, .optional = true, .max = 10, .doc = "With all of these."),
-        F_LIST(product_filter, 5, attribute, str, .optional = true, .max = HAVING_MAX, .doc = "With all of these, each a name, a colon and a value: `colour:red`."),
+        F_LIST(product_filter, 5, attribute, pair, .optional = true, .max = HAVING_MAX, .doc = "With all of these, each a name, a colon and a value: `colour:red`."),
         F(product_filter, 6, in_stock, .optional = true, .names = stock_words, .doc = "Whether some of it is to be had."),
         F(product_filter, 7, owner, .optional = true, .doc = "Of this vendor."),
         F(product_filter, 8, currency, .optional = true, .format = &format_currency,
@@ -83,7 +93,6 @@ static int having_of(struct ctx *c, const struct str_list *pairs, str *out)
         jw_array(&w);
         for (size_t i = 0; i < pairs->n; i++) {
                 str value = pairs->v[i], name = str_split(&value, ':');
-                if (!value.p || !name.n) flaw_add(c, STR("attribute"), "bad_format", "must be a name, a colon and a value, like colour:red");
                 jw_object(&w);
                 jw_key(&w, "name");
                 jw_str(&w, name);
@@ -93,7 +102,7 @@ static int having_of(struct ctx *c, const struct str_list *pairs, str *out)
         }
         jw_array_end(&w);
         *out = arena_str(c->arena, buf_str(&b));
-        return buf_error(&b) || !out->p ? fail(c, RESOURCE_EXHAUSTED, "too_large", "the filter is too large") : flaws_fail(c);
+        return buf_error(&b) || !out->p ? fail(c, RESOURCE_EXHAUSTED, "too_large", "the filter is too large") : 0;
 }
 
 static int products_list(struct ctx *c, const struct product_filter *in, struct product_page *out)
