@@ -12,7 +12,7 @@
 #include "fiber.h"
 #include "prove.h"
 
-enum { SETTLE_MS = 40000, LOOK_MS = 100, BOOK_BYTES = 512 << 20, SHOWN = 3 };
+enum { LOOK_MS = 200, BOOK_BYTES = 512 << 20, SHOWN = 3 };
 
 struct books_arg { str orders; };
 struct violation { str about, what; };
@@ -20,52 +20,58 @@ struct violation_list { struct violation *v; size_t n; };
 MESSAGE(books_arg, "every order, as JSON", F(books_arg, 1, orders, .max = BOOK_BYTES));
 MESSAGE(violation, "what breaks an invariant", F(violation, 1, about), F(violation, 2, what));
 
-struct invariant { const char *what; int book; const char *sql; };
+struct invariant { const char *what; int book; const char *sql; bool comes; };          /* comes: by events, a moment after the answer */
 
-#define ORDERS_1 "jsonb_to_recordset($1::text::jsonb) as o(id uuid, state int, attempt int, total int8, credited int8, items jsonb)"
+#define ORDERS_1 "jsonb_to_recordset($1::text::jsonb) as o(id uuid, state int, total int8, credited int8, items jsonb)"
+#define GAPS(what, series_year_no, table) \
+        "select series || '-' || year as about, format('%s " what ", the last number is %s, the counter says %s', n, last, said) as what from (" \
+        " select t.series, t.year, count(*) as n, max(" series_year_no ") as last," \
+        " (select last_no from invoice_counter k where k.series = t.series and k.year = t.year) as said" \
+        " from " table " t where " series_year_no " is not null group by 1, 2) s where n <> last or said is distinct from last"
 
 static const struct invariant invariants[] = {
-        { "invoice numbers have no gap and no repeat", BOOK_ORDERS,
-          "select series || '-' || year as about, format('%s invoices, the last number is %s, the counter says %s', n, last, said) as what from ("
-          " select o.series, o.year, count(distinct invoice_no) as n, max(invoice_no) as last,"
-          " (select last_no from invoice_counter k where k.series = o.series and k.year = o.year) as said"
-          " from orders o where invoice_no is not null group by 1, 2) s where n <> last or said is distinct from last" },
+        { "invoice numbers have no gap and no repeat", BOOK_ORDERS, GAPS("invoices", "invoice_no", "orders"), false },
+        { "credit note numbers have no gap and no repeat", BOOK_ORDERS, GAPS("credit notes", "no", "credit_note"), false },
         { "an order's total is the sum of its lines", BOOK_ORDERS,
           "select o.id::text as about, format('total %s, lines %s', o.total_minor, l.sum) as what from orders o"
           " left join (select order_id, sum(price_minor * quantity) as sum from order_item group by 1) l on l.order_id = o.id"
-          " where o.invoice_no is not null and o.total_minor is distinct from l.sum" },
+          " where o.invoice_no is not null and o.total_minor is distinct from l.sum", false },
         { "every confirmed order said so in one event", BOOK_ORDERS,
           "select coalesce(o.id::text, e.key) as about, format('%s events', coalesce(e.n, 0)) as what from (select id from orders where invoice_no is not null) o full join ("
           " select line::jsonb ->> 'key' as key, count(*) as n from souk_outbox, regexp_split_to_table(convert_from(payload, 'UTF8'), E'\\n') line"
-          " where starts_with(line, '{\"topic\":\"order.confirmed\",') group by 1) e on e.key = o.id::text where o.id is null or e.n is distinct from 1" },
+          " where starts_with(line, '{\"topic\":\"order.confirmed\",') group by 1) e on e.key = o.id::text where o.id is null or e.n is distinct from 1", false },
         { "nothing is held any more", BOOK_INVENTORY,
-          "select order_id::text as about, format('holds %s of %s', quantity, product_id) as what from hold" },
-        { "on hand = received + adjusted - sold, in every warehouse, and never below zero", BOOK_INVENTORY,
+          "select order_id::text as about, format('holds %s of %s', quantity, product_id) as what from hold", true },
+        { "on hand is what the movements sum to, in every warehouse, and never below zero", BOOK_INVENTORY,
           "select coalesce(s.product_id, m.product_id)::text as about,"
           " format('warehouse %s has %s, its movements sum to %s', coalesce(s.warehouse_no, m.warehouse_no), s.quantity, m.sum) as what"
           " from stock s full join (select product_id, warehouse_no, sum(delta) as sum from movement group by 1, 2) m using (product_id, warehouse_no)"
-          " where s.quantity is distinct from m.sum or s.quantity < 0" },
-        { "what left the warehouses is what was sold, order by order", BOOK_INVENTORY,
+          " where s.quantity is distinct from m.sum or s.quantity < 0", true },
+        { "what left the warehouses is what was sold and not taken back, order by order", BOOK_INVENTORY,
           "select coalesce(w.id, m.id)::text as about,"
           " format('sold %s of %s, moved %s', coalesce(w.n, 0), coalesce(w.product, m.product), coalesce(m.n, 0)) as what from ("
           " select o.id, (i ->> 'product')::uuid as product, sum((i ->> 'quantity')::int) as n from " ORDERS_1 ", jsonb_array_elements(o.items) i"
-          " where o.state = 0 group by 1, 2) w"
-          " full join (select ref as id, product_id as product, -sum(delta) as n from movement where ref in (select id from " ORDERS_1 ") group by 1, 2 having sum(delta) <> 0) m"
-          " using (id, product) where w.n is distinct from m.n" },
-        { "every sale has its order", BOOK_INVENTORY,
-          "select ref::text as about, 'was sold but orders knows no such order' as what from movement where kind = 3 and ref not in (select id from " ORDERS_1 ")" },
-        { "every confirmed order is captured once, and whole", BOOK_PAYMENTS,
-          "select o.id::text as about, format('total %s, captured %s in %s captures', o.total, coalesce(t.sum, 0), coalesce(t.n, 0)) as what from " ORDERS_1
-          " left join (select order_id, sum(amount_minor) as sum, count(*) as n from transfer where kind = 1 group by 1) t on t.order_id = o.id"
-          " where o.state = 0 and (t.n is distinct from 1 or t.sum <> o.total)" },
+          " where o.total is not null group by 1, 2 having sum((i ->> 'quantity')::int) <> 0) w full join ("
+          " select coalesce(order_id, ref) as id, product_id as product, -sum(delta) as n from movement where kind in (3, 5, 6) group by 1, 2 having sum(delta) <> 0) m"
+          " using (id, product) where w.n is distinct from m.n", true },
+        { "every order that stands is captured once and whole, and what was credited is given back", BOOK_PAYMENTS,
+          "select o.id::text as about, format('total %s, credited %s; %s captured in %s, %s given back',"
+          " o.total, o.credited, coalesce(t.sum, 0), coalesce(t.n, 0), coalesce(t.back, 0)) as what"
+          " from " ORDERS_1 " left join (select order_id, sum(amount_minor) filter (where kind = 1) as sum, count(*) filter (where kind = 1) as n,"
+          " coalesce(sum(amount_minor) filter (where kind = 2), 0) as back from transfer group by 1) t on t.order_id = o.id where o.total is not null and"
+          " not (coalesce(t.n, 0) = 1 and t.sum = o.total and t.back = o.credited) and not (o.state = 3 and coalesce(t.sum, 0) = coalesce(t.back, 0))", true },
         { "nobody pays for an order that does not stand", BOOK_PAYMENTS,
           "select order_id::text as about, format('%s captured', amount_minor) as what from transfer where kind = 1"
-          " and order_id not in (select id from " ORDERS_1 " where o.total is not null)" },
+          " and order_id not in (select id from " ORDERS_1 " where o.total is not null)", true },
         { "no authorisation is left open", BOOK_PAYMENTS,
           "select i.order_id::text as about, format('attempt %s of %s is neither captured nor voided', attempt, amount_minor) as what from intent i where state in (0, 2)"
-          " and not exists (select from transfer t where t.order_id = i.order_id and t.attempt = i.attempt)" },
+          " and not exists (select from transfer t where t.order_id = i.order_id and t.attempt = i.attempt)", true },
+        { "no refund is left open", BOOK_PAYMENTS,
+          "select order_id::text as about, format('%s is asked for since %s', amount_minor, asked_at) as what from settlement where state = 0", true },
         { "the ledger's sum is zero", BOOK_PAYMENTS,
-          "select amount_cur as about, format('sums to %s', sum(amount_minor)) as what from ledger group by 1 having sum(amount_minor) <> 0" },
+          "select amount_cur as about, format('sums to %s', sum(amount_minor)) as what from ledger group by 1 having sum(amount_minor) <> 0", false },
+        { "no event is parked by inventory", BOOK_INVENTORY, "select key as about, format('%s for %s: %s', topic, consumer, error) as what from souk_parked", true },
+        { "no event is parked by payments", BOOK_PAYMENTS, "select key as about, format('%s for %s: %s', topic, consumer, error) as what from souk_parked", true },
 };
 
 /* ---- reading ------------------------------------------------------------------------------------------------------------------------ */
@@ -86,64 +92,51 @@ static int list(struct ctx *c, const char *sql, str orders, struct violation_lis
         return db_run(db(c), &q, &in, out);
 }
 
+/* items: what was ordered and did not come back into stock. */
 static int orders_read(struct ctx *c, str *out)
 {
         struct violation_list l;
-        TRY(list(c, "select '' as about, coalesce(jsonb_agg(jsonb_build_object('id', id, 'state', state, 'attempt', attempt, 'total', total_minor, 'items',"
-                    " (select jsonb_agg(jsonb_build_object('product', product_id, 'quantity', quantity)) from order_item i where i.order_id = o.id))), '[]')::text"
-                    " as what from orders o",
-                 (str){ 0 }, &l));
+        TRY(list(c, "select '' as about, coalesce(jsonb_agg(jsonb_build_object('id', id, 'state', state, 'invoice', invoice_name(series, year, invoice_no), 'total', total_minor,"
+                    " 'credited', (select coalesce(sum(total_minor), 0) from credit_note n where n.order_id = o.id), 'items', ("
+                    " select jsonb_agg(jsonb_build_object('product', product_id, 'quantity', quantity - coalesce((select sum(l.quantity) from credit_note n"
+                    " join credit_note_line l on l.note_id = n.id where n.order_id = o.id and n.restock and l.line = i.line), 0))) from order_item i where i.order_id = o.id)))"
+                    ", '[]')::text as what from orders o", (str){ 0 }, &l));
         *out = l.v[0].what;
         return 0;
 }
 
 /* ---- coming to rest ----------------------------------------------------------------------------------------------------------------- */
 
-static int64_t count(struct copy *k, int which, const char *sql)
+/* The first invariant that events have yet to bring about; NULL: none. -UNAVAILABLE a database could not be asked */
+static int awaited(struct copy *k, const char **what)
 {
-        struct arena *a = arena_new(1 << 20);
-        struct ctx own = book(k, a, which);
-        int64_t n = db_count(db(&own), sql);
+        struct arena *a = arena_new(256 << 20);
+        struct ctx own = book(k, a, BOOK_ORDERS);
+        struct violation_list l;
+        str orders;
+        int r = orders_read(&own, &orders);
+        *what = "the databases";
+        for (size_t i = 0; r >= 0 && i < COUNT(invariants); i++) {
+                if (!invariants[i].comes) continue;
+                own = book(k, a, invariants[i].book);
+                *what = invariants[i].what;
+                r = list(&own, invariants[i].sql, orders, &l);
+                if (r >= 0 && l.n) break;
+                *what = NULL;
+        }
         arena_free(a);
-        return n;
+        return MIN(r, 0);
 }
 
-/* What still moves; empty when nothing does. -UNAVAILABLE a database could not be asked */
-static int moving(struct copy *k, struct buf *out)
+int books_settle(struct ctx *c, struct copy *k, int timeout_ms)
 {
-        static const struct { int book; const char *what, *sql; } rests[] = {
-                { BOOK_INVENTORY, "open holds", "select count(*) from hold" },
-                { BOOK_INVENTORY, "parked events of inventory", "select count(*) from souk_parked" },
-                { BOOK_PAYMENTS,  "parked events of payments", "select count(*) from souk_parked" },
-                { BOOK_PAYMENTS,  "open authorisations", "select count(*) from intent i where state in (0, 2)"
-                                  " and not exists (select from transfer t where t.order_id = i.order_id and t.attempt = i.attempt)" },
-        };
-        for (size_t i = 0; i < COUNT(rests); i++) {
-                int64_t n = count(k, rests[i].book, rests[i].sql);
-                if (n < 0) return -UNAVAILABLE;
-                if (n) buf_printf(out, "%s%lld %s", buf_str(out).n ? ", " : "", (long long)n, rests[i].what);
-        }
-        int64_t placed = count(k, BOOK_ORDERS, "select count(*) from orders where invoice_no is not null");
-        int64_t paid = count(k, BOOK_PAYMENTS, "select count(distinct order_id) from transfer where kind = 1");
-        if (placed < 0 || paid < 0) return -UNAVAILABLE;
-        if (placed != paid) buf_printf(out, "%s%lld orders that nobody captured", buf_str(out).n ? ", " : "", (long long)(placed - paid));
-        return 0;
-}
-
-int books_settle(struct ctx *c, struct copy *k)
-{
-        int64_t until = deadline_in(SETTLE_MS), calm_since = 0;
-        struct buf still AUTO(buf_done) = BUF_INIT(1000);
-        for (;;) {
-                buf_clear(&still);
-                bool calm = moving(k, &still) == 0 && buf_str(&still).n == 0;
-                if (!calm) calm_since = 0;
-                else if (!calm_since) calm_since = clock_us();
-                else if (clock_us() - calm_since > 1500000) return 0;
-                if (clock_us() > until) break;
+        int64_t until = deadline_in(timeout_ms);
+        const char *what = NULL;
+        do {
+                if (awaited(k, &what) == 0 && !what) return 0;
                 TRY(fiber_sleep(c, LOOK_MS));
-        }
-        return fail(c, DEADLINE_EXCEEDED, "no_rest", "it does not come to rest within %d s: " STR_FMT, SETTLE_MS / 1000, STR_ARG(buf_str(&still)));
+        } while (clock_us() < until);
+        return fail(c, DEADLINE_EXCEEDED, "no_rest", "within %d s not: %s", timeout_ms / 1000, what ? what : "everything at once");
 }
 
 /* ---- holding them against each other ------------------------------------------------------------------------------------------------ */
@@ -171,7 +164,7 @@ static int check_one(struct copy *k, const struct invariant *v, str orders, stru
 }
 
 /* The order in the JSON of all; p NULL: none. Its state, -1 when there is none. */
-struct known { char id[37]; int64_t state; };
+struct known { char id[37], invoice[40]; int64_t state; };
 struct known_list { struct known *v; size_t n; };
 
 static int by_id(const void *a, const void *b)          { return strcmp(a, b); }
@@ -186,36 +179,43 @@ static int known_read(struct ctx *c, str orders, struct known_list *out)
         while (out->n < max && json_next_element(&w, &one)) {
                 struct known *k = &out->v[out->n++];
                 snprintf(k->id, sizeof k->id, STR_FMT, STR_ARG(text_at(c, one, "id")));
+                snprintf(k->invoice, sizeof k->invoice, STR_FMT, STR_ARG(text_at(c, one, "invoice")));
                 k->state = int_at(one, "state", -1);
         }
         qsort(out->v, out->n, sizeof *out->v, by_id);
         return 0;
 }
 
+enum { STANDS = 0, TAKEN_BACK = 3 };                      /* orders' own numbers of its states */
+
+struct tally { int n; char first[60]; struct breach *breach; };
+
+static void count(struct tally *t, bool wrong, const struct purchase *p)
+{
+        if (!wrong) return;
+        if (!t->n++) snprintf(t->first, sizeof t->first, "; order %s", p->id);
+        remember(t->breach, str_of(p->id));
+}
+
 static void check_told(const struct crowd *w, const struct known_list *orders, struct report *r, struct breach *b)
 {
-        int lost = 0, differing = 0, twice = 0, internal = 0;
-        char first[80] = "", second[80] = "";
+        struct tally lost = { .breach = b }, renumbered = lost, differing = lost, uncancelled = lost;
+        int internal = 0, cancelled = 0;
         for (int i = 0; i < w->n; i++) {
                 const struct purchase *p = &w->all[i];
                 for (int t = 0; t < p->n_told; t++) internal += p->told[t].status == 500;
                 if (!p->confirmed) continue;
                 const struct known *k = bsearch(p->id, orders->v, orders->n, sizeof *orders->v, by_id);
-                if (!k || (k->state != 0 && !p->cancel_asked)) {
-                        if (!lost++) snprintf(first, sizeof first, "; order %s", p->id);
-                        remember(b, str_of(p->id));
-                }
-                if (p->differed) {
-                        if (!differing++) snprintf(second, sizeof second, "; order %s", p->id);
-                        remember(b, str_of(p->id));
-                }
+                cancelled += p->cancelled;
+                count(&lost, !k || (k->state != STANDS && !(k->state == TAKEN_BACK && p->cancel_asked)), p);
+                count(&renumbered, k && strcmp(k->invoice, p->invoice) != 0, p);
+                count(&uncancelled, k && p->cancelled && k->state != TAKEN_BACK, p);
+                count(&differing, p->differed, p);
         }
-        for (int i = 0; i < w->n; i++)
-                for (int k = i + 1; w->all[i].confirmed && k < w->n; k++)
-                        if (w->all[k].confirmed && strcmp(w->all[i].id, w->all[k].id) == 0) twice++;
-        report_check(r, lost == 0, "every confirmation that a client was given still stands", "%d of %d%s", w->confirmed - lost, w->confirmed, first);
-        report_check(r, differing == 0, "every repeat got the first answer", "%d of %d%s", w->repeats - differing, w->repeats, second);
-        report_check(r, twice == 0, "no two keys share an order", "%d", twice);
+        report_check(r, lost.n == 0, "every confirmation that a client was given still stands", "%d of %d%s", w->confirmed - lost.n, w->confirmed, lost.first);
+        report_check(r, renumbered.n == 0, "every order has the invoice number its client was told", "%d of %d%s", w->confirmed - renumbered.n, w->confirmed, renumbered.first);
+        report_check(r, differing.n == 0, "every repeat got the first answer", "%d of %d%s", w->repeats - differing.n, w->repeats, differing.first);
+        report_check(r, uncancelled.n == 0, "every cancellation that a client was told stands", "%d of %d%s", cancelled - uncancelled.n, cancelled, uncancelled.first);
         report_check(r, internal == 0, "no answer was a fault of the server's own (500)", "%d of %d", internal, w->requests);
 }
 

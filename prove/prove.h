@@ -86,7 +86,8 @@ void storm_tell(const struct storm *s, struct buf *out);        /* "3 kill -9 of
 
 /* ---- books.c ----------------------------------------------------------------------------------------------------------------- */
 struct breach { char order[37]; };                      /* of the first order that broke an invariant; empty: none  */
-int  books_settle(struct ctx *c, struct copy *k);       /* Waits until nothing moves any more, 40 s at most; -DEADLINE_EXCEEDED with what still moves */
+/* Waits until what events bring about has come about; -DEADLINE_EXCEEDED with what has not. */
+int  books_settle(struct ctx *c, struct copy *k, int timeout_ms);
 int  books_check(struct ctx *c, struct copy *k, const struct crowd *w, struct report *r, struct breach *out);
 
 /* ---- story.c ----------------------------------------------------------------------------------------------------------------- */

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "app.h"
+#include "breaks.h"
 #include "catalog/catalog.h"
 #include "cluster.h"
 #include "home.h"
@@ -248,10 +249,15 @@ int run_command(struct args *a)
 {
         struct running r = { .home.lock_fd = -1, .seed = !args_has(a, "no-seed"), .begun_us = clock_us() };
         struct ctx c = { .arena = arena_new(8 << 20), .op = "run" };
-        const char *term = getenv("TERM");
+        const char *term = getenv("TERM"), *planted = getenv("SOUK_BREAK");
         uint8_t secret[32];
         str database;
         r.live = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
+        if (planted && *planted) {                      /* by souk prove, in a marketplace of its own */
+                if (break_plant(planted) < 0) return fprintf(stderr, "souk: SOUK_BREAK=%s is no fault that can be planted\n", planted), 1;
+                fprintf(stderr, "souk: the fault %s is PLANTED in this program (SOUK_BREAK): it breaks its promises\n", planted);
+                unsetenv("SOUK_BREAK");                 /* it is no setting */
+        }
         int result = prepare(&c, &r, a, secret, &database), status = 0;
         if (result < 0) status = cannot(&r, &c);
         else {

@@ -12,6 +12,7 @@
  * `known` alone says what is applied: never a verdict. It moves when a transaction with the move in it committed, or when the database
  * says so (position.c). After any other end `sure` is false and the next run first reads the position. */
 #include <stdlib.h>
+#include "breaks.h"
 #include "bus_inside.h"
 #include "clock.h"
 #include "json.h"
@@ -216,7 +217,9 @@ int consumer_ride(struct consumer *k, struct ctx *c, struct batch *b, int (*at_b
         k->range = *b;
         k->rider = (struct rider){ .at_begin = at_begin, .at_commit = ride_commit };
         c->rider = &k->rider;
-        int code = k->s.fn(c, b);
+        struct batch heard = *b;
+        heard.n -= broken(BREAK_EVENT_SKIPPED);
+        int code = heard.n ? k->s.fn(c, &heard) : 0;
         c->rider = NULL;
         assert(!c->tx && "a consumer left its transaction open");
         if (code < 0)

@@ -9,6 +9,7 @@
  * A hold that has run out is not released: the sweeper asks orders to abandon the order, and the answer comes as order.rejected like any
  * other, or the order is confirmed after all. So no clock and no pause, however long, sells a unit twice. */
 #include <stdlib.h>
+#include "breaks.h"
 #include "config.h"
 #include "holds.h"
 #include "inventory_sql.h"
@@ -120,6 +121,7 @@ static int plan_write(struct plan *p, struct db *tx)
         int gone;
 
         TRY(plan_finish(p, tx));
+        if (p->write.holds.n && broken(BREAK_LOST_UPDATE)) p->write.takes.n = 0;
         if (p->write.takes.n) TRY(stock_take_later(tx, &p->write));
         if (p->write.gone.n) {
                 TRY(gone = holds_remove(tx, &p->write));
@@ -259,6 +261,7 @@ static int inventory_hold(struct ctx *c, struct batch *b)
 /* ---- what orders says ------------------------------------------------------------------------------------------------- */
 
 BATCHED(hold_commit, order_confirmation, nothing);
+static int holds_give_back(struct ctx *c, struct hold_keys *k);
 
 /* A product is held once, on however many lines it stands. */
 static int64_t products_of(const struct order_line_list *l)
@@ -286,12 +289,17 @@ static int hold_commit(struct ctx *c, struct batch *b)
                 k.orders.v[k.orders.n++] = (struct order_at){ hold_commit_in(v)->id, hold_commit_in(v)->attempt };
                 lines += products_of(&hold_commit_in(v)->items);
         }
+        if (broken(BREAK_HOLD_RELEASED))
+                return holds_give_back(c, &k);
         TX(tx, c);
         TRY(moved = b->again ? holds_commit_unsold(tx, &k) : holds_commit(tx, &k));
         if (moved < lines)
                 TRY(sales_missing(tx, &k, &missing));
         if (missing.n)
                 log_say(ERROR, "hold_missing", L_UID("first_order", k.orders.v[0].id), L_INT("lines", lines), L_INT("moved", moved));
+        if (broken(BREAK_EVENT_APPLIED_TWICE))
+                TRY(db_exec(tx, "insert into movement (ref, line, product_id, warehouse_no, delta, kind, at) select ref, line + 1000, product_id, warehouse_no, delta, kind, at"
+                                " from movement where kind = 3 and xmin = pg_current_xact_id()::xid"));
         return tx_commit(tx);
 }
 

@@ -14,6 +14,7 @@
  * is used twice. An order's row is its only lock: who would write it looks first when there may be one, and otherwise meets the primary key. */
 #include <stdlib.h>
 #include "book.h"
+#include "breaks.h"
 #include "orders_sql.h"
 
 /* ---- messages and rows of statements -------------------------------------------------------------------------------- */
@@ -199,8 +200,10 @@ static int confirmation_emit(struct db *tx, const struct call *v)
 {
         const struct confirm *in = order_confirm_in(v);
         const struct confirmed *out = order_confirm_out(v);
+        struct order_confirmation said = { in->id, in->buyer, in->attempt, out->invoice_number, in->total, out->placed_at, in->lines };
 
-        return emit(tx, &order_confirmed, &(struct order_confirmation){ in->id, in->buyer, in->attempt, out->invoice_number, in->total, out->placed_at, in->lines });
+        if (broken(BREAK_EVENT_SAID_TWICE)) TRY(emit(tx, &order_confirmed, &said));
+        return emit(tx, &order_confirmed, &said);
 }
 
 /* Sorts the calls into new orders, later attempts and refusals. Looks into the book only when it may matter: after a failed run, or for a
@@ -260,7 +263,7 @@ static void block_count(struct number_block_list *l, str series, int32_t year)
         size_t i = 0;
         while (i < l->n && l->v[i].year != year) i++;
         if (i == l->n) l->v[l->n++] = (struct number_block){ .series = series, .year = year };
-        l->v[i].taken++;
+        l->v[i].taken += 1 + broken(BREAK_NUMBER_GAP);
 }
 
 /* Takes as many numbers as there are rows, of each year that is among them: one statement, however many. Afterwards last_no of a block is the number
@@ -322,10 +325,11 @@ static int order_confirm(struct ctx *c, struct batch *b)
                 TRY(orders_insert_later(tx, &w));
         if (w.revived.n)
                 TRY(orders_revive_later(tx, &w));
+        w.lines.n -= broken(BREAK_LINE_LOST);
         TRY(order_items_insert_later(tx, &w));
         if (w.bought.n)
                 TRY(carts_take_out_later(tx, &w));
-        return tx_commit(tx);
+        return broken(BREAK_ANSWER_BEFORE_COMMIT) ? 0 : tx_commit(tx);
 }
 
 /* ---- abandon -------------------------------------------------------------------------------------------------------- */

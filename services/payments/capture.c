@@ -5,6 +5,7 @@
  *
  * The capture is transfer number 1 of its order, so its primary key is all that guards it and nothing is read on the way. Whoever wants order.confirmed
  * to think twice (a charge in parts, a cancellation that was heard first) takes that number before; the batch then fails, runs again and looks. */
+#include "breaks.h"
 #include "money.h"
 #include "payments_sql.h"
 
@@ -92,10 +93,13 @@ static int captures_write(struct db *tx, struct batch *b, const int *judged)
                 const struct order_confirmation *in = payment_capture_in(&b->v[i]);
                 struct capture_row_list *to = &w[judged[i] == TAKE_LATER].rows;
                 if (judged[i] == TAKE || judged[i] == TAKE_LATER)
-                        to->v[to->n++] = (struct capture_row){ in->id, in->attempt, in->total.minor, str_of(in->total.cur) };
+                        to->v[to->n++] = (struct capture_row){ in->id, in->attempt, in->total.minor - broken(BREAK_WRONG_AMOUNT), str_of(in->total.cur) };
                 if (judged[i] == LEAVE_OPEN) open->rows.v[open->rows.n++] = (struct attempt_ref){ in->id, in->attempt };
         }
         if (w[0].rows.n) TRY(transfers_capture_later(tx, &w[0]));
+        if (broken(BREAK_DOUBLE_CAPTURE))
+                TRY(db_exec(tx, "insert into transfer (order_id, no, kind, attempt, debit, credit, amount_minor, amount_cur, at) select order_id, no + 1000, kind, attempt, debit,"
+                                " credit, amount_minor, amount_cur, at from transfer where kind = 1 and xmin = pg_current_xact_id()::xid"));
         if (w[1].rows.n) TRY(transfers_capture_late_later(tx, &w[1]));
         if (open->rows.n) TRY(intents_open_up_later(tx, open));
         for (size_t i = 0; i < b->n; i++)

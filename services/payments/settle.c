@@ -9,6 +9,7 @@
  * Pending counts against what is left, so whoever comes at once is judged in turn and never more is given back than was captured. The
  * row says payment.settle_asked in its own transaction; whoever hears it, the request that made it, or reconcile.c after a crash asks the provider, under the
  * settlement's id, and books what it says once. */
+#include "breaks.h"
 #include "hash.h"
 #include "money.h"
 #include "payments_sql.h"
@@ -330,6 +331,7 @@ static int payment_cancelled(struct ctx *c, struct batch *b)
         if (arena_is_exhausted(c->arena)) return too_large(c);
         for (size_t i = 0; i < b->n; i++)
                 keys.orders.v[i].id = payment_cancelled_in(&b->v[i])->id;
+        if (broken(BREAK_REFUND_FORGOTTEN)) return 0;
         TX(tx, c);
         TRY(money_lock(tx, &keys, &money));
         EACH_CALL(v, b) {
