@@ -3,16 +3,16 @@
  *
  * demo_inventory.c - souk demo inventory: ten warehouses change the stock of one product at once, over HTTP.
  *
- * Each warehouse takes in goods, counts anew, sends units to another and fills orders; 160 changes times the scale, 64 of them at a time, and all on the
- * same ten rows. What they are is drawn from a fixed seed; some ask for more than there is and must be refused. The warehouses are the
- * demo's own (demo-0 to demo-9) and are used again by the next run; the product is new each time. */
+ * Each warehouse takes in goods, counts anew, sends units to another and fills orders, of which every fourth is cancelled at once; 160 changes times
+ * the scale, 64 of them at a time, and all on the same ten rows. What they are is drawn from a fixed seed; some ask for more than there is and must be
+ * refused. The warehouses are the demo's own (demo-0 to demo-9) and are used again by the next run; the product is new each time. */
 #include "demo_inventory.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include "clock.h"
 #include "hash.h"
 
-enum { UPDATES_AT_ONCE = 64, SEED = 4, DEMO_BUYERS = 20 };
+enum { UPDATES_AT_ONCE = 64, SEED = 4, DEMO_BUYERS = 20, CANCELLED_OF = 4 };
 
 const struct flag demo_inventory_flags[] = {
         { "scale", 's', "N", "times 160 changes of stock", .fallback = "1", .number = true, .min = 1, .max = 1000 },
@@ -69,7 +69,6 @@ static void updates_draw(struct depots *d)
                 u->units = 1 + (int)rand_below(&dice, u->kind == A_TRANSFER ? 12 : 4);
                 if (u->kind == AN_ADJUSTMENT && rand_below(&dice, 2)) u->units = -4 * u->units;
                 uid_format(uid_v7(clock_now()), u->key);
-                d->asked[u->kind]++;
         }
 }
 
@@ -95,11 +94,30 @@ static str update_body(struct ctx *c, const struct depots *d, const struct updat
         }
 }
 
+static struct login *buyer_of_update(struct depots *d, int i)
+{
+        return &d->stage.buyers[i % d->stage.n_buyers];
+}
+
 int update_ask(struct ctx *c, struct depots *d, int i, struct answer *out, int *tries)
 {
         struct update *u = &d->updates[i];
-        struct login *as = u->kind == AN_ORDER ? &d->stage.buyers[i % d->stage.n_buyers] : &d->stage.staff;
+        struct login *as = u->kind == AN_ORDER ? buyer_of_update(d, i) : &d->stage.staff;
         return stage_insist(c, &d->stage, &(struct ask){ POST, str_of(paths[u->kind]), update_body(c, d, u), str_of(u->key), as }, out, tries);
+}
+
+/* Its sale may not be booked yet: whoever is faster, the units come back to where they were. */
+static int order_cancel(struct ctx *c, struct depots *d, int i)
+{
+        struct update *u = &d->updates[i];
+        struct answer answer = { 0 };
+        int tries = 0;
+        str path = arena_printf(c->arena, "/v1/orders/%s/cancel", u->id);
+        TRY(stage_insist(c, &d->stage, &(struct ask){ POST, path, STR("{\"reason\":\"Changed my mind\"}"), .as = buyer_of_update(d, i) }, &answer, &tries));
+        if (answer.status != 200) return fail(c, FAILED_PRECONDITION, "not_cancelled", "an order could not be cancelled: " STR_FMT, STR_ARG(problem_of(c, &answer)));
+        u->cancelled = true;
+        d->cancelled++;
+        return 0;
 }
 
 static int update_one(struct ctx *c, int i, void *arg)
@@ -117,6 +135,7 @@ static int update_one(struct ctx *c, int i, void *arg)
         if (!is_done(u)) return 0;
         d->done[u->kind]++;
         if (u->kind == A_RECEIPT || u->kind == AN_ADJUSTMENT) d->depot[u->from].told += u->units;
+        if (u->kind == AN_ORDER) return i / (DEPOTS * UPDATE_KINDS) % CANCELLED_OF == 0 ? order_cancel(c, d, i) : 0;
         if (u->kind != A_TRANSFER) return 0;
         d->depot[u->from].told_moved -= u->units;
         d->depot[u->to].told_moved += u->units;
@@ -137,6 +156,7 @@ static void figures(struct ctx *c, const struct depots *d, struct report *r, int
                 report_int(r, names[k], d->done[k]);
                 done += d->done[k];
         }
+        report_int(r, "cancelled", d->cancelled);
         report_int(r, "refused", d->n - done);
         report_int(r, "repeats", tries - d->n);
         report_num(r, "seconds", (double)took_us / 1e6, 3);

@@ -15,6 +15,7 @@ struct update {                         /* one change, as whoever asked for it s
         int      from, to, units;       /* depots; to: of a transfer; units below 0: an adjustment downwards */
         char     key[37], id[37], slug[40];
         int      status, tries;
+        bool     cancelled;             /* an order that its buyer cancelled at once                         */
         int64_t  us;
         uint64_t answer;                /* a hash of it                                                      */
 };
@@ -23,8 +24,8 @@ struct depot {                          /* a warehouse, and what should and does
         const char *country;
         int64_t  told;                  /* by answers: what came in, less what went out                      */
         int64_t  told_moved;            /* of that, by transfers                                             */
-        int64_t  told_sold;             /* by orders that say it filled them                                 */
-        int64_t  summed, moved, sold;   /* by movements: of all kinds, of transfers, of sales                */
+        int64_t  told_sold, told_back;  /* by orders that say it filled them, and took it back               */
+        int64_t  summed, moved, sold, back;     /* by movements: of all kinds, of transfers, sales, cancellations */
         int64_t  lowest;                /* of the sum after each movement                                    */
         int64_t  on_hand, held;         /* as inventory tells                                                */
 };
@@ -33,7 +34,7 @@ struct depots {
         struct login  admin;
         struct depot  depot[DEPOTS];
         struct update *updates;         /* n of them; owned                                                  */
-        int           n, done[UPDATE_KINDS], asked[UPDATE_KINDS];
+        int           n, done[UPDATE_KINDS], cancelled;
 };
 static inline bool is_done(const struct update *u)      { return u->status == 201; }
 

@@ -50,7 +50,7 @@ static int look_at_repeat(struct ctx *c, int i, void *arg)
         struct update *u = &l->d->updates[i];
         struct answer answer;
         int tries = 0;
-        if (!is_done(u) || l->repeated >= REPEATS_MAX) return 0;
+        if (!is_done(u) || u->cancelled || l->repeated >= REPEATS_MAX) return 0;        /* a cancelled order says so */
         l->repeated++;
         TRY(update_ask(c, l->d, i, &answer, &tries));
         if (answer.status != u->status || hash_quick(answer.body) != u->answer) wrong(l, &l->repeats_wrong, u, "asked for again with its key, gets another answer");
@@ -68,30 +68,37 @@ static int check_repeats(struct ctx *c, struct depots *d, struct report *r)
 
 /* ---- orders -------------------------------------------------------------------------------------------------------------- */
 
-/* Asked until all of it is sold, not held. */
+/* Adds up which warehouses say they filled it. returns whether all of it is sold, not held, and is back if it was cancelled */
+static bool parts_read(struct ctx *c, struct depots *d, const struct update *u, str parts, int64_t sold[DEPOTS])
+{
+        int64_t units = 0;
+        str one;
+        for (struct json_walk w = json_open(parts); json_next_element(&w, &one);) {
+                struct depot *from = depot_of(d, text_at(c, one, "warehouse_id"));
+                int64_t quantity = int_at(one, "quantity", 0);
+                if (!from || !str_eq(text_at(c, one, "state"), STR("sold")) || int_at(one, "taken_back", -1) != (u->cancelled ? quantity : 0)) return false;
+                units += quantity;
+                sold[from - d->depot] += quantity;
+        }
+        return units == u->units;
+}
+
 static int look_at_order(struct ctx *c, int i, void *arg)
 {
         struct looking *l = arg;
         struct update *u = &l->d->updates[i];
         struct answer answer;
-        str one;
         if (u->kind != AN_ORDER || !is_done(u)) return 0;
         str path = arena_printf(c->arena, "/v1/inventory/allocations/%s", u->id);
         for (bool late = false;; late = clock_us() > l->until_us) {
-                int64_t sold[DEPOTS] = { 0 }, units = 0;
-                bool strange = false;
+                int64_t sold[DEPOTS] = { 0 };
                 TRY(shop_ask(c, &l->d->stage.shop, &(struct ask){ GET, path, .as = &l->d->stage.staff }, &answer));
-                for (struct json_walk w = json_open(answer.status == 200 ? member_at(answer.body, "items") : STR("[]")); json_next_element(&w, &one);) {
-                        struct depot *from = depot_of(l->d, text_at(c, one, "warehouse_id"));
-                        strange |= !from || !str_eq(text_at(c, one, "state"), STR("sold"));
-                        units += int_at(one, "quantity", 0);
-                        if (from) sold[from - l->d->depot] += int_at(one, "quantity", 0);
-                }
-                if (!strange && units == u->units) {
+                if (parts_read(c, l->d, u, answer.status == 200 ? member_at(answer.body, "items") : STR("[]"), sold)) {
                         for (int k = 0; k < DEPOTS; k++) l->d->depot[k].told_sold += sold[k];
+                        for (int k = 0; k < DEPOTS && u->cancelled; k++) l->d->depot[k].told_back += sold[k];
                         return 0;
                 }
-                if (late) return wrong(l, &l->orders_wrong, u, "is not filled by warehouses of the demo, unit by unit"), 0;
+                if (late) return wrong(l, &l->orders_wrong, u, "is not filled by warehouses of the demo, unit by unit, or did not come back"), 0;
                 TRY(fiber_sleep(c, LOOK_EVERY_MS));
         }
 }
@@ -111,6 +118,7 @@ static int movements_page(struct ctx *c, struct depots *d, char next[1000], int6
                 at->lowest = MIN(at->lowest, at->summed);
                 if (str_eq(text_at(c, one, "kind"), STR("transferred"))) at->moved += delta;
                 if (str_eq(text_at(c, one, "kind"), STR("sold"))) at->sold -= delta;
+                if (str_eq(text_at(c, one, "kind"), STR("cancelled"))) at->back += delta;
         }
         snprintf(next, 1000, STR_FMT, STR_ARG(text_at(c, page.body, "next")));
         return 0;
@@ -146,17 +154,18 @@ static int shelves_read(struct ctx *c, struct depots *d)
 
 static void check_shelves(const struct depots *d, struct report *r, int64_t n)
 {
-        int64_t wanted = DEPOTS, on_hand = 0, moved = 0, told_sold = 0, lowest = 0;
+        int64_t wanted = DEPOTS, on_hand = 0, moved = 0, told_sold = 0, told_back = 0, lowest = 0;
         int lost = 0, off = 0, carried = 0, filled = 0;
         for (int k = 0; k < DEPOTS; k++) {
                 const struct depot *w = &d->depot[k];
-                lost += w->on_hand != w->told + w->told_moved - w->told_sold || w->held != 0;
+                lost += w->on_hand != w->told + w->told_moved - w->told_sold + w->told_back || w->held != 0;
                 off += w->summed != w->on_hand;
                 carried += w->moved != w->told_moved;
-                filled += w->sold != w->told_sold;
+                filled += w->sold != w->told_sold || w->back != w->told_back;
                 on_hand += w->on_hand;
                 moved += w->moved;
                 told_sold += w->told_sold;
+                told_back += w->told_back;
                 lowest = MIN(lowest, MIN(w->lowest, w->on_hand));
         }
         wanted += d->done[A_RECEIPT] + d->done[AN_ADJUSTMENT] + 2 * (int64_t)d->done[A_TRANSFER];
@@ -164,7 +173,8 @@ static void check_shelves(const struct depots *d, struct report *r, int64_t n)
         report_check(r, lowest >= 0, "nothing is ever negative", "after none of %lld movements, in no warehouse", (long long)n);
         report_check(r, off == 0 && n >= wanted, "movements sum to stock", "%lld movements, in %d of %d warehouses", (long long)n, DEPOTS - off, DEPOTS);
         report_check(r, moved == 0 && carried == 0, "transfers neither lose nor make a unit", "%d transfers sum to %lld", d->done[A_TRANSFER], (long long)moved);
-        report_check(r, filled == 0, "warehouses sold what the orders say they did", "%lld units, in %d of %d warehouses", (long long)told_sold, DEPOTS - filled, DEPOTS);
+        report_check(r, filled == 0, "warehouses sold, and took back, what the orders say they did", "%lld and %lld units, in %d of %d warehouses",
+                     (long long)told_sold, (long long)told_back, DEPOTS - filled, DEPOTS);
 }
 
 int depots_check(struct ctx *c, struct depots *d, struct report *r)

@@ -124,6 +124,35 @@ def test_an_order_is_filled_from_near_by_and_says_so(market, warehouse):
     problem(market.ask("GET", f"/v1/inventory/allocations/{order.json()['id']}", "customer"), 403)
 
 
+def test_what_is_cancelled_or_returned_is_where_it_was(market, warehouse):
+    product, near, far = market.product(), warehouse("FR"), warehouse("JP")
+    receive(market, near, product, 3)
+    receive(market, far, product, 9)
+    ship_to = {"name": "Ada", "line1": "1 Rue", "city": "Lyon", "country": "FR"}
+
+    def buy(quantity):
+        made = market.ask("POST", "/v1/orders", "customer", True, json={"items": [{"product_id": product, "quantity": quantity}], "ship_to": ship_to})
+        assert made.status_code == 201, made.text
+        return made.headers["location"]
+    first = buy(5)
+    cancelled = market.ask("POST", first + "/cancel", "customer", json={"reason": "mistake"})
+    assert cancelled.status_code == 200, cancelled.text
+    until(lambda: {k: v[0] for k, v in shelves(market, product).items()} == {near: 3, far: 9})
+    second = buy(4)
+    market.settle()
+    for restock, back in ((False, {near: 0, far: 8}), (True, {near: 2, far: 8})):
+        sent = market.ask("POST", second + "/returns", "staff", True, json={"items": [{"product_id": product, "quantity": 1 + restock}], "reason": "too small", "restock": restock})
+        assert sent.status_code == 201, sent.text
+        until(lambda back=back: {k: v[0] for k, v in shelves(market, product).items()} == back)
+    until(lambda: market.ask("GET", f"/v1/inventory/allocations/{first.split('/')[-1]}", "staff").json()["items"][0]["taken_back"] > 0)
+    balance = market.ask("GET", f"/v1/inventory/{product}/balance", "staff").json()
+    assert (balance["on_hand"], balance["sold"], balance["cancelled"], balance["returned"], balance["received"]) == (10, 9, 5, 2, 12)
+    kinds = [m["kind"] for m in market.ask("GET", f"/v1/inventory/{product}/movements?limit=100", "staff").json()["items"]]
+    assert kinds[0] == "returned" and kinds.count("cancelled") == 2
+    back = market.ask("GET", f"/v1/inventory/{product}/movements?kind=returned", "staff").json()["items"][0]
+    assert back["order_id"] == second.split("/")[-1] and back["reason"]
+
+
 def test_what_is_in_a_closed_warehouse_is_not_sold(market, warehouse):
     product, w = market.product(), warehouse()
     receive(market, w, product, 5)
