@@ -274,7 +274,7 @@ static int names(struct ctx *c, void *arg)
         static const char *const kept[] = {
                 "'; drop table users; --", "$1", ":caller", "%s%n", "../../etc/passwd", "<script>alert(1)</script>", "{{7*7}}", "null", "\xc3\x85ngstr\xc3\xb6m",
                 "\xe5\xb1\xb1\xe7\x94\xb0\xe5\xa4\xaa\xe9\x83\x8e", "\xd8\xa7\xd9\x84\xd8\xb9\xd8\xb1\xd8\xa8\xd9\x8a\xd8\xa9",
-                "\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x9a\x80", "Z\xcc\xb7\xcc\x9b""o\xcc\xb4lgo", "a\xef\xbf\xbdz",
+                "\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x9a\x80", "Z\xcc\xb7\xcc\x9b \xcc\xb4lgo", "a\xef\xbf\xbdz",
         };
         static const char *const refused[] = { "\\u0000", "\\ud800", "\xff", "\xc0\xaf", "\xed\xa0\x80" };
         char body[2000];
