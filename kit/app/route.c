@@ -5,8 +5,8 @@
  *
  *     /v1/orders/{id}/items       ""  -> v1 -> orders -> {} -> items
  *
- * A literal segment is tried before a variable; when it leads nowhere for this method the variable has its turn, so the order of
- * the tables does not matter. Values stay percent-encoded. Looking up touches no allocator and is bounded by SEGMENTS_MAX. */
+ * A literal segment is tried before a variable, which has its turn only when the literal leads to no path at all: /v1/sessions/refresh is
+ * no session, whatever the method. So the order of the tables does not matter. Values stay percent-encoded. Looking up touches no allocator and is bounded by SEGMENTS_MAX. */
 #include "engine.h"
 #include <pthread.h>
 #include <stdlib.h>
@@ -100,6 +100,7 @@ static bool find(const struct node *at, enum method m, str rest, size_t taken, s
         for (const struct node *n = at->child; n; n = n->next) {
                 if (!str_eq(n->segment, segment)) continue;
                 if (find(n, m, rest, taken, depth + 1, out)) return true;
+                if (out->allowed) return false;         /* the path is there, for other methods */
                 break;
         }
         if (!at->variable || !segment.n || taken == PATH_VARS_MAX) return false;

@@ -62,8 +62,9 @@ def at(o, value=None):
 
 
 def methods_of(path):
-    """What is allowed at a path, which may fit several templates."""
-    found = {o.method for o in ALL if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", o.path), path)}
+    """What is allowed at a path, which may fit several templates: the one with the fewest variables is meant."""
+    fit = [o for o in ALL if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", o.path), path)]
+    found = {o.method for o in fit if o.path.count("{") == min(f.path.count("{") for f in fit)}
     return found | {"OPTIONS"} | ({"HEAD"} if "GET" in found else set())
 
 

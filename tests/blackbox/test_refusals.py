@@ -13,12 +13,12 @@ SPEC = json.loads((ROOT / "api" / "openapi.json").read_text())["paths"]
 ROLES = {"user": "customer", "vendor": "vendor", "staff": "staff", "admin": "admin", "anyone": None}
 
 
-def send(market, route, body=None, **more):
+def send(market, route, body=None, path=None, **more):
     """By somebody who may; body NULL: as it should be. Where a precondition is needed there is one."""
-    options = {"json": route.body if body is None else body} if route.body else {}
+    options = {"json": route.body if body is None else body} if route.body else {"json": {}} if route.method == "PATCH" else {}
     match = any(p["name"] == "If-Match" for p in SPEC[route.path][route.method.lower()]["parameters"])
     headers = {**({"if-match": "*"} if match else {}), **more.pop("headers", {})}
-    return market.ask(route.method, at(route.path), ROLES[route.who], route.key, headers=headers, **{**options, **more})
+    return market.ask(route.method, path or at(route.path), ROLES[route.who], route.key, headers=headers, **{**options, **more})
 
 
 def test_the_table_of_routes_is_the_programs(market):
@@ -71,15 +71,16 @@ def test_a_list_has_only_ones_own(market, stranger):
     assert order["id"] not in [o["id"] for o in market.ask("GET", "/v1/orders?limit=100", "customer").json()["items"]]
 
 
-@pytest.mark.parametrize("route", [r for r in ROUTES if "{" in r.path and "get" in SPEC[r.path]], ids=name_of)
+# A guest's cart needs its secret as well, and a cart without an item is the same cart.
+@pytest.mark.parametrize("route", [r for r in ROUTES if "{" in r.path and not r.path.startswith("/v1/cart")], ids=name_of)
 def test_an_id_that_nothing_has_is_404_and_one_that_is_none_is_400(quiet, route):
-    token = ROLES[route.who] and quiet.token(ROLES[route.who])
     variable = route.path[route.path.index("{") + 1:route.path.index("}")]
+    kind = next(p["schema"] for p in SPEC[route.path][route.method.lower()]["parameters"] if p["name"] == variable)
     if not route.path.endswith(("/balance", "/movements")):             # an empty ledger is one
-        problem(quiet.ask(route.method, at(route.path), token, route.key, json=route.body), 404)
+        problem(send(quiet, route), 404)
     for word in ("1", "x" * 36, NOBODYS + "0", "%00", "..%2f", "%ff", "' or 1=1 --", NOBODYS.replace("-", "")):
-        answer = quiet.ask(route.method, route.path.replace("{" + variable + "}", word), token, route.key, json=route.body)
-        problem(answer, 400, pointer=variable)
+        if kind.get("format") == "uuid":
+            problem(send(quiet, route, path=route.path.replace("{" + variable + "}", word)), 400, pointer=variable)
 
 
 # ---- the body -----------------------------------------------------------------------------------------------------------------
@@ -273,12 +274,6 @@ def test_a_cursor_of_another_list_or_changed_is_refused(market):
 def test_methods(quiet, path):
     mine = [r for r in ROUTES if r.path == path]
     allowed = {r.method for r in mine} | {"OPTIONS"} | ({"HEAD"} if any(r.method == "GET" for r in mine) else set())
-    if path == "/v1/products/import":
-        allowed |= {"GET", "HEAD"}                      # as /v1/products/{id}
-    if path in ("/v1/sessions/current", "/v1/sessions/others", "/v1/sessions/refresh"):
-        allowed |= {"DELETE"}                           # as /v1/sessions/{id}
-    if path.startswith("/v1/inventory/") and "{" not in path:
-        allowed |= {"GET", "HEAD"}
     for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"):
         if method not in allowed:
             answer = quiet.ask(method, at(path), "admin")

@@ -76,7 +76,7 @@ TEST(a_path_finds_its_route_by_method)
         fell();
 }
 
-TEST(a_literal_goes_before_a_variable_and_gives_way_when_it_leads_nowhere)
+TEST(a_literal_goes_before_a_variable_and_gives_way_when_it_leads_to_no_path)
 {
         struct match m;
         plant();
@@ -85,9 +85,11 @@ TEST(a_literal_goes_before_a_variable_and_gives_way_when_it_leads_nowhere)
         CHECK_STR(str_of(found(GET, "/v1/things/latest/x", &m)), "GET /v1/things/{id}/{name}");
         CHECK_STR(m.values[0], "latest");
         CHECK_STR(m.values[1], "x");
-        CHECK_STR(str_of(found(DELETE, "/v1/things/latest", &m)), "DELETE /v1/things/{id}");
-        CHECK_STR(str_of(found(POST, "/v1/things/latest", &m)), "POST /v1/{name}/latest");
-        CHECK_STR(m.values[0], "things");
+        CHECK_STR(str_of(found(DELETE, "/v1/things/latest", &m)), "none");
+        CHECK_EQ(m.allowed, 1u << GET | 1u << HEAD | 1u << OPTIONS);
+        CHECK_STR(str_of(found(POST, "/v1/things/latest", &m)), "none");
+        CHECK_STR(str_of(found(POST, "/v1/words/latest", &m)), "POST /v1/{name}/latest");
+        CHECK_STR(m.values[0], "words");
         fell();
 }
 
