@@ -118,8 +118,8 @@ int condition_before(struct request *q)
 {
         const struct route *r = q->endpoint->route;
         const struct headers *h = &q->x->head.headers;
-        bool asked = header_get(h, "if-match").p != NULL;
         if (r->method == GET) return 0;
+        bool asked = header_get(h, "if-match").p != NULL;
         if (header_get(h, "if-none-match").p) return unsupported(q, "If-None-Match", "is for GET and HEAD; a change says If-Match");
         if (!asked && r->if_match == NEEDS_IF_MATCH)
                 return header_refused(q->c, 428, "precondition_required", "If-Match", "is required: the ETag of what you have read and want to change");

@@ -86,11 +86,13 @@ static void inputs(struct buf *b, const struct endpoint *e)
 {
         static const struct field key = { .name = "Idempotency-Key", .kind = K_STR, .min = 1, .max = 255,
                                           .doc = "new for each request that is meant to have an effect of its own; a repeat gets the first answer" };
+        static const struct field fields = { .name = "fields", .kind = K_LIST, .of = &str_type, .min = 1, .max = FIELDS_MAX, .optional = true,
+                                             .doc = "only these members of the answer, of a page's items" };
         static const struct field must_match = { .name = "If-Match", .kind = K_STR, .max = 1000, .doc = "the ETag of what was read and is now changed" };
         static const struct field may_match = { .name = "If-Match", .kind = K_STR, .max = 1000, .doc = "the ETag of what was read and is now changed", .optional = true };
         const struct type *in = e->route->op ? e->route->op->in : &nothing_type;
         bool keyed = e->route->keyed || e->route->idempotent;
-        if (!keyed && !e->route->if_match && !in->n) return;
+        if (!keyed && !e->route->if_match && !e->choice && !in->n) return;
         buf_lit(b, "<table>\n");
         if (keyed) field_row(b, &key, key.name, "header");
         if (e->route->if_match) field_row(b, e->route->if_match == NEEDS_IF_MATCH ? &must_match : &may_match, must_match.name, "header");
@@ -98,6 +100,7 @@ static void inputs(struct buf *b, const struct endpoint *e)
                 const struct field *f = &in->fields[i];
                 if (!f->internal) field_row(b, f, f->name, is_var(e, f) ? "path" : e->reads_body ? "body" : "query");
         }
+        if (e->choice) field_row(b, &fields, fields.name, "query");
         buf_lit(b, "</table>\n");
 }
 

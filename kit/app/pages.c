@@ -284,8 +284,8 @@ const struct service pages_service = {
         .name = "program", .doc = "The program about itself: health, metrics, documentation.",
         ROUTES(
                 RAW(GET, "/",              front,        .who = ANYONE, .media = "text/html", .doc = "What runs here, as a page."),
-                RAW(GET, "/docs",          docs,         .who = ANYONE, .media = "text/html", .doc = "The API, to read."),
-                RAW(GET, "/openapi.json",  openapi,      .who = ANYONE, .media = "application/json", .doc = "The API as OpenAPI 3.1."),
+                RAW(GET, "/docs",          docs,         .who = ANYONE, .cache_control = "no-cache", .media = "text/html", .doc = "The API, to read."),
+                RAW(GET, "/openapi.json",  openapi,      .who = ANYONE, .cache_control = "no-cache", .media = "application/json", .doc = "The API as OpenAPI 3.1."),
                 RAW(GET, "/healthz",       healthz,      .who = ANYONE, .per_minute = -1, .media = "application/json", .doc = "The process is alive."),
                 RAW(GET, "/readyz",        readyz,       .who = ANYONE, .per_minute = -1, .media = "application/json", .doc = "Everything it needs is there; 503 when not."),
                 RAW(GET, "/metrics",       metrics,      .who = ANYONE, .per_minute = -1, .media = "text/plain", .doc = "Numbers in Prometheus' text format."),

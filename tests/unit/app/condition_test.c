@@ -83,6 +83,20 @@ WORLD_TEST(what_the_client_has_is_not_sent_again)
         CHECK(str_eq(header_of(&a, "etag"), coded));
 }
 
+WORLD_TEST(the_programs_own_documents_are_asked_for_by_their_tags)
+{
+        static const char *const paths[] = { "/docs", "/openapi.json" };
+        for (size_t i = 0; i < COUNT(paths); i++) {
+                struct http_answer a = http(w, "", GET, paths[i], NULL);
+                CHECK_STR(header_of(&a, "cache-control"), "no-cache");
+                struct http_answer same = ask(w, "", line_of(w, "GET", str_of(paths[i])), field_of(w, "if-none-match", header_of(&a, "etag")), NULL, NULL);
+                CHECK_EQ(same.status, 304);
+                CHECK_STR(header_of(&same, "cache-control"), "no-cache");
+        }
+        struct http_answer a = http(w, "", GET, "/healthz", NULL);
+        CHECK(!header_of(&a, "etag").p);                        /* what nobody keeps needs none */
+}
+
 WORLD_TEST(a_read_may_insist_on_what_it_knows)
 {
         struct http_answer made = chess(w);
