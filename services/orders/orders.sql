@@ -77,21 +77,57 @@ select o.id, o.buyer, case when :first then 0 else o.state end as state, o.total
   from orders o
  where o.id = :id and o.invoice_no is not null and (:buyer::uuid is null or o.buyer = :buyer);
 
+-- summary: fragment
+select id, buyer, state, total_minor, total_cur, placed_at, invoice_name(series, year, invoice_no) as invoice_number,
+       year * 1000000000000 + invoice_no as seq
+  from orders;
+
+-- wanted: fragment
+invoice_no is not null and (:state::int4 is null or state = (array[null, 0, 3, 4, 5])[:state + 1])
+   and placed_at >= coalesce(:placed_from, '-infinity') and placed_at < coalesce(:placed_to, 'infinity');
+
 -- orders_newest: order_filter -> order_summary *
-select id, state, total_minor, total_cur, placed_at,
-       invoice_name(series, year, invoice_no) as invoice_number
-  from orders
- where buyer = :caller and invoice_no is not null
+-- Of a buyer, by the index of buyers.
+{summary} where buyer = :buyer and {wanted}
    and (:after_id::uuid is null or (placed_at, id) < (timestamptz 'epoch' + :after_int * interval '1 microsecond', :after_id))
  order by placed_at desc, id desc limit :take;
 
 -- orders_oldest: order_filter -> order_summary *
-select id, state, total_minor, total_cur, placed_at,
-       invoice_name(series, year, invoice_no) as invoice_number
-  from orders
- where buyer = :caller and invoice_no is not null
+{summary} where buyer = :buyer and {wanted}
    and (:after_id::uuid is null or (placed_at, id) > (timestamptz 'epoch' + :after_int * interval '1 microsecond', :after_id))
  order by placed_at, id limit :take;
+
+-- orders_last_numbers: order_filter -> order_summary *
+-- Of everybody, by the index of numbers.
+{summary} where series = 'SK' and {wanted}
+   and (year, invoice_no) < (coalesce(:after_int::int8 / 1000000000000, 10000)::int4, coalesce(:after_int::int8 % 1000000000000, 0))
+ order by year desc, invoice_no desc limit :take;
+
+-- orders_by_number: order_filter -> order_summary *
+{summary} where series = 'SK' and {wanted}
+   and (year, invoice_no) > (coalesce(:after_int::int8 / 1000000000000, 0)::int4, coalesce(:after_int::int8 % 1000000000000, 0))
+ order by year, invoice_no limit :take;
+
+-- orders_of_days_back: order_filter -> order_summary *
+-- Of everybody on some days: found by the summary of the table, then sorted.
+{summary} where {wanted}
+   and (:after_id::uuid is null or (placed_at, id) < (timestamptz 'epoch' + :after_int * interval '1 microsecond', :after_id))
+ order by placed_at desc, id desc limit :take;
+
+-- orders_of_days: order_filter -> order_summary *
+{summary} where {wanted}
+   and (:after_id::uuid is null or (placed_at, id) > (timestamptz 'epoch' + :after_int * interval '1 microsecond', :after_id))
+ order by placed_at, id limit :take;
+
+-- order_exists: order_key
+select from orders where id = :id and invoice_no is not null;
+
+-- order_note_insert: note_row
+insert into order_note (id, order_id, author, text, at)
+select :id, :order_id, :caller, :text, :at where (select count(*) from order_note where order_id = :order_id) < 200;
+
+-- order_notes_of: order_ref -> order_note *
+select id, author, text, at from order_note where order_id = :id order by at, id limit 200;
 
 -- What comes after ------------------------------------------------------------------------------------------------------------------------------
 

@@ -102,6 +102,8 @@ ROUTES = [
     Route("POST", "/v1/orders/{id}/returns", "user", "orders:write", True,
           {"items": [{"product_id": NOBODYS, "line": 1, "quantity": 1}], "reason": "Wrong size", "restock": False},
           ("/items/0/product_id", "/items/0/line", "/restock")),
+    Route("GET", "/v1/orders/{id}/notes", "staff", "orders:manage"),
+    Route("POST", "/v1/orders/{id}/notes", "staff", "orders:manage", True, {"text": "Is patient."}),
     Route("GET", "/v1/orders/{id}/invoice", "user", "orders:read"),
     Route("GET", "/v1/invoices", "staff", "orders:read"),
     Route("GET", "/v1/invoices/{number}", "user", "orders:read"),
