@@ -45,6 +45,10 @@ static const struct command commands[] = {
         { .name = "config", .summary = "every setting, its value and where it came from",
           .flags = config_command_flags, .more = setting_flags, .examples = config_examples, .run = config_command },
         { .name = "version", .summary = "which souk this is", .flags = json_flags, .examples = version_examples, .run = version_command },
+        { .name = "completion", .summary = "a script that teaches a shell souk's commands and flags", .operands = "SHELL", .operands_min = 1, .operands_max = 1,
+          .operand_words = completion_shells, .examples = completion_examples, .run = completion_command },
+        { .name = "man", .summary = "the manual page of souk or of one of its commands", .operands = "[COMMAND]", .operands_max = 2, .examples = man_examples,
+          .run = man_command },
         { .name = "docs", .summary = "write the generated files of api/ and docs/ under a folder", .operands = "DIR", .operands_min = 1, .operands_max = 1,
           .examples = docs_examples, .run = docs_command, .hidden = true },
         { 0 } };

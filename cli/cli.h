@@ -28,6 +28,9 @@ extern const char *const token_examples[], *const demo_orders_examples[], *const
 int replay_retail_command(struct args *a);      /* replay.c */
 extern const struct flag replay_retail_flags[];
 extern const char *const replay_retail_examples[];
+int completion_command(struct args *a);         /* shell.c */
+int man_command(struct args *a);
+extern const char *const completion_shells[], *const completion_examples[], *const man_examples[];
 
 #define SHOP_FLAGS \
         { "url", 0, "URL", "the marketplace to drive; else the one that runs from DIR" }, \

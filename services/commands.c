@@ -156,6 +156,17 @@ static void openapi(struct buf *out)    { openapi_write(out, services); }
 static void errors(struct buf *out)     { errors_docs(out, services); }
 static void settings(struct buf *out)   { config_docs(out, all_settings()); }
 
+/* docs/man/souk.1 with cmd NULL, else a command's */
+static int save_manual(const struct args *a, const struct command *cmd)
+{
+        char name[80], file[90];
+        struct buf text AUTO(buf_done) = BUF_INIT(OUT_MAX_BYTES);
+        args_man(&text, a->program, cmd);
+        args_man_name(a->program, cmd, name);
+        snprintf(file, sizeof file, "%s.1", name);
+        return save(a->operands[0], "docs/man", file, &text);
+}
+
 int docs_command(struct args *a)
 {
         static const struct { const char *folder, *name; void (*write)(struct buf *out); } pages[] = {
@@ -169,5 +180,8 @@ int docs_command(struct args *a)
                 pages[i].write(&text);
                 if (save(a->operands[0], pages[i].folder, pages[i].name, &text) != 0) return 1;
         }
-        return 0;
+        int r = save_manual(a, NULL);
+        for (const struct command *cmd = a->program->commands; cmd->name && r == 0; cmd++)
+                if (!cmd->hidden) r = save_manual(a, cmd);
+        return r;
 }

@@ -156,6 +156,20 @@ static int read_flag(struct args *a, int argc, char **argv)
         return took;
 }
 
+static int check_operands(struct args *a)
+{
+        const char *const *words = a->command->operand_words;
+        for (int i = 0; words && i < a->n_operands; i++) {
+                size_t n = 0;
+                while (words[n] && strcmp(words[n], a->operands[i]) != 0) n++;
+                if (words[n]) continue;
+                char list[160] = "";
+                for (size_t k = 0, at = 0; words[k] && at < sizeof list; k++) at += (size_t)snprintf(list + at, sizeof list - at, "%s%s", k ? ", " : "", words[k]);
+                return wrong(a, "%s is one of %s, not \"%s\"", a->command->operands, list, a->operands[i]);
+        }
+        return 0;
+}
+
 static int read_words(struct args *a, int argc, char **argv)
 {
         bool only_operands = false;
@@ -175,7 +189,7 @@ static int read_words(struct args *a, int argc, char **argv)
         }
         if (a->n_operands < a->command->operands_min)
                 return wrong(a, "%s %s wants %s", a->program->name, a->command->name, a->command->operands);
-        return 0;
+        return check_operands(a);
 }
 
 /* "demo orders" takes two words of argv. returns how many match, 0 none */

@@ -33,6 +33,7 @@ struct command {
         const char *summary;            /* one line                                               */
         const char *operands;           /* "FILE..." as shown in the usage; NULL: none            */
         int         operands_min, operands_max;
+        const char *const *operand_words;       /* the only operands allowed, NULL-terminated; NULL: any  */
         const struct flag *flags;       /* may be NULL                                            */
         const struct flag *(*more)(void);       /* another table, made at the first call: settings; may be NULL */
         const char *const *examples;    /* pairs "souk run --port 9000", "on another port"; NULL-terminated */
@@ -67,6 +68,12 @@ int  args_parse(struct args *a, const struct program *p, int argc, char **argv);
 int  args_main(const struct program *p, int argc, char **argv);
 void args_help(struct buf *out, const struct program *p, const struct command *cmd);    /* cmd NULL: the overview  */
 void args_group_help(struct buf *out, const struct program *p, const char *group);      /* commands that begin with that word */
+
+/* A script that teaches "bash", "zsh" or "fish" the program's commands, flags and words. returns 0, or -NOT_FOUND another shell */
+int  args_completion(struct buf *out, const struct program *p, const char *shell);
+/* A manual page (man(7)) of a command, or of the program when cmd is NULL; and its name: "souk-demo-orders". */
+void args_man(struct buf *out, const struct program *p, const struct command *cmd);
+void args_man_name(const struct program *p, const struct command *cmd, char out[80]);
 
 /* Values; an asking for a flag that is not in the command's table is a programming error. */
 const char *args_text(const struct args *a, const char *name);  /* the last given, else the fallback, else NULL     */

@@ -22,10 +22,17 @@ static const struct command commands[] = {
         { "demo orders", "sells what there is", .operands = "[NAME]", .operands_max = 1, .flags = demo_flags, .examples = examples, .run = run_it },
         { "import", "brings products", .operands = "FILE", .operands_min = 1, .operands_max = 1, .run = run_it },
         { 0 } };
+static const char *const seasons[] = { "summer", "winter", NULL };
+static const struct command seasonal[] = {
+        { "sale", "sells in a season; isn't it", .operands = "SEASON", .operands_max = 1, .operand_words = seasons, .flags = demo_flags, .run = run_it },
+        { 0 } };
+static const struct program season = { "shop", "a shop", "1.0", seasonal };
 static const struct program shop = { "shop", "a shop", "1.0", commands };
 
 #define PARSE(a, ...)  args_parse(a, &shop, (int)COUNT(((char *[]){ "shop", __VA_ARGS__ })), (char *[]){ "shop", __VA_ARGS__ })
 #define REFUSED(why, ...)  do { struct args a_; CHECK_EQ(PARSE(&a_, __VA_ARGS__), -INVALID_ARGUMENT); CHECK_STR(str_of(a_.error), why); } while (0)
+
+static bool str_has(str s, const char *z)      { return memmem(s.p, s.n, z, strlen(z)) != NULL; }
 
 TEST(flags_come_in_every_spelling)
 {
@@ -139,6 +146,31 @@ TEST(no_color_is_obeyed)
         unsetenv("NO_COLOR");
         setenv("TERM", "dumb", 1);
         CHECK(!colour_is_wanted(2));
+}
+
+TEST(operands_with_words_take_no_others)
+{
+        struct args a;
+        CHECK_OK(args_parse(&a, &season, 3, (char *[]){ "shop", "sale", "winter" }));
+        CHECK_EQ(args_parse(&a, &season, 3, (char *[]){ "shop", "sale", "spring" }), -INVALID_ARGUMENT);
+        CHECK_STR(str_of(a.error), "SEASON is one of summer, winter, not \"spring\"");
+}
+
+TEST(completions_and_pages_come_from_the_tables)
+{
+        static const char *const shells[] = { "bash", "zsh", "fish" };
+        for (size_t i = 0; i < COUNT(shells); i++) {
+                struct buf out AUTO(buf_done) = BUF_INIT(1 << 16);
+                CHECK_OK(args_completion(&out, &season, shells[i]));
+                CHECK(str_has(buf_str(&out), "small large") && str_has(buf_str(&out), "summer winter") && str_has(buf_str(&out), "scale"));
+        }
+        struct buf out AUTO(buf_done) = BUF_INIT(1 << 16);
+        char name[80];
+        CHECK_EQ(args_completion(&out, &season, "tcsh"), -NOT_FOUND);
+        args_man(&out, &shop, &commands[1]);
+        CHECK(str_has(buf_str(&out), ".TH SHOP-DEMO-ORDERS 1") && str_has(buf_str(&out), "\\-\\-scale") && str_has(buf_str(&out), "1 to 100"));
+        args_man_name(&shop, &commands[1], name);
+        CHECK_STR(str_of(name), "shop-demo-orders");
 }
 
 TEST_MAIN
