@@ -20,7 +20,8 @@ MESSAGE(draft_item, "some of a product",
         F(draft_item, 5, vat_bp, .optional = true, .min = 1, .max = 10000, .doc = "In an import; the catalogue's unless said."));
 MESSAGE(means, "how it is paid",
         F(means, 1, card, .optional = true, .secret = true, .min = 12, .max = 19, .doc = "The card's number, digits only. Left out: the test card that always pays.",
-          .example = "\"4242424242424242\""));
+          .example = "\"4242424242424242\""),
+        F(means, 2, in_parts, .optional = true, .doc = "In an import: captured part by part (POST /v1/payments/{order_id}/captures). Else all of it is captured at once."));
 MESSAGE(postal_address, "an address as it was when the order was placed",
         F(postal_address, 1, name, .min = 1, .max = 200, .example = "\"Ada Lovelace\""),
         F(postal_address, 2, line1, .min = 1, .max = 200, .example = "\"12 St James's Square\""),
@@ -52,10 +53,11 @@ static void flaw_item(struct ctx *c, size_t i, const char *member, const char *s
 static int import_refuse(struct ctx *c, const struct order_draft *in)
 {
         static const char *const why = "is for staff who import orders (scope orders:import)";
-        int r = fail(c, PERMISSION_DENIED, "import_only", "buyer, placed_at, and an item's price, name and vat_bp are for staff with the scope orders:import");
+        int r = fail(c, PERMISSION_DENIED, "import_only", "buyer, placed_at, payment in parts, and an item's price, name and vat_bp are for staff with the scope orders:import");
 
         if (!uid_is_zero(in->buyer)) flaw_add(c, STR("/buyer"), "import_only", "%s", why);
         if (in->placed_at.us)        flaw_add(c, STR("/placed_at"), "import_only", "%s", why);
+        if (in->payment.in_parts)    flaw_add(c, STR("/payment/in_parts"), "import_only", "%s", why);
         for (size_t i = 0; i < in->items.n; i++) {
                 if (in->items.v[i].price.cur[0]) flaw_item(c, i, "price", "import_only", why);
                 if (in->items.v[i].name.p)       flaw_item(c, i, "name", "import_only", why);
@@ -135,7 +137,7 @@ int order_draft_check(struct ctx *c, const struct order_draft *in)
 /* Nothing but products, quantities and a card. */
 static bool is_plain(const struct order_draft *in)
 {
-        if (in->note.p || in->ship_to.line1.p || in->placed_at.us || !uid_is_zero(in->address_id) || !uid_is_zero(in->buyer) || !uid_is_zero(in->cart_id))
+        if (in->note.p || in->ship_to.line1.p || in->placed_at.us || in->payment.in_parts || !uid_is_zero(in->address_id) || !uid_is_zero(in->buyer) || !uid_is_zero(in->cart_id))
                 return false;
         for (size_t i = 0; i < in->items.n; i++)
                 if (in->items.v[i].price.cur[0] || in->items.v[i].name.p || in->items.v[i].vat_bp) return false;

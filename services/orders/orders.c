@@ -239,7 +239,7 @@ static int order_attempt(struct ctx *c, const struct order_draft *in, struct con
         r = broken(BREAK_NO_HOLD) ? 0 : order_hold(c, a, &holding);
         if (r < 0)
                 return is_in_doubt(c, r) ? order_give_up(c, a, r, out) : order_refuse(c, a, r, out);
-        r = payment_authorise_call(c, &(struct charge){ a->id, a->buyer, a->attempt, a->total, in->payment.card }, &(struct authorisation){ 0 });
+        r = payment_authorise_call(c, &(struct charge){ a->id, a->buyer, a->attempt, a->total, in->payment.card, in->payment.in_parts }, &(struct authorisation){ 0 });
         if (r < 0)
                 return order_give_up(c, a, r, out);
         r = order_confirm_call(c, a, &done);

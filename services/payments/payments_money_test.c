@@ -253,6 +253,36 @@ static int parts(struct ctx *c, void *arg)
 
 TEST(what_is_authorised_in_parts_is_captured_in_parts) { CHECK_OK(run_main(parts, NULL)); }
 
+static int parts_asked(struct ctx *c, void *arg)
+{
+        (void)arg;
+        SHOP(s, w, c);
+        struct http_answer a;
+
+        stock(&s, 0, 5);
+        const char *body = arena_z(c->arena, arena_printf(c->arena, STR_FMT ",\"payment\":{\"in_parts\":true}}", (int)strlen(basket(&s, 0, 2, NULL)) - 1, basket(&s, 0, 2, NULL)));
+        a = buy(&s, "alice#k", body);
+        CHECK(says(a, 403, "import_only"));
+        CHECK(memmem(a.body.p, a.body.n, "/payment/in_parts", 17) != NULL);
+        a = buy(&s, "staff#k", body);
+        CHECK_EQ(a.status, 201);
+        settle(w);
+        const char *order = arena_z(c->arena, text_of(a, "id"));
+        CHECK(says(buy(&s, "staff#k", basket(&s, 0, 2, NULL)), 422, "idempotency_key_reused"));
+        a = http(w, "staff", GET, arena_z(c->arena, arena_printf(c->arena, "/v1/payments/%s", order)), NULL);
+        CHECK_STR(text_of(a, "state"), "open");
+        CHECK_EQ(int_of(a, "captures"), 0);
+        a = http(w, "staff#c", POST, arena_z(c->arena, arena_printf(c->arena, "/v1/payments/%s/captures", order)), "{\"reason\":\"sent\"}");
+        CHECK_EQ(a.status, 201);
+        a = http(w, "staff", GET, arena_z(c->arena, arena_printf(c->arena, "/v1/payments/%s", order)), NULL);
+        CHECK_STR(text_of(a, "state"), "captured");
+        balanced(w);
+        AUDIT(&s);
+        return 0;
+}
+
+TEST(an_imported_order_may_be_paid_in_parts) { CHECK_OK(run_main(parts_asked, NULL)); }
+
 static int parts_twice(struct ctx *c, void *arg)
 {
         (void)arg;
