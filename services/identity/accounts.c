@@ -24,7 +24,7 @@ MESSAGE(user, "a user",
         F(user, 2, email, .example = "\"ada@example.org\""),
         F(user, 3, name, .example = "\"Ada Lovelace\""),
         F(user, 4, role, .names = role_names),
-        F(user, 5, blocked, .doc = "May not log in."),
+        F(user, 5, blocked, .example = "false", .doc = "May not log in."),
         F(user, 6, version, .doc = "Each change makes a new one."),
         F(user, 7, created_at),
         F(user, 8, updated_at));

@@ -138,7 +138,7 @@ const struct service identity_service = {
         .has_db = true,
         ROUTES(
                 /* accounts.c */
-                POST("/v1/users", user_create, .who = ANYONE, .status = 201, .location = "/v1/users/{id}",
+                POST("/v1/users", user_create, .who = ANYONE, .status = 201, .location = "/v1/users/{id}", .version = "version",
                      .doc = "Makes an account: one's own, or with users:write somebody else's.", REFUSES("email_taken", "role_not_yours_to_give")),
                 GET("/v1/me", me_get, .who = USER, .version = "version", .doc = "Who the token says you are.", REFUSES(OWN)),
                 PATCH("/v1/me", me_change, .who = USER, .version = "version", .if_match = NEEDS_IF_MATCH, .patches = &me_now_op,
@@ -151,7 +151,7 @@ const struct service identity_service = {
                   .doc = "All that is kept of oneself here, as a download, and where the rest is.", REFUSES(OWN) },
                 /* addresses.c */
                 GET("/v1/me/addresses", addresses_list, .who = USER, .page = &addresses_paging, .doc = "One's own addresses."),
-                POST("/v1/me/addresses", address_create, .who = USER, .idempotent = true, .status = 201, .location = "/v1/me/addresses/{id}",
+                POST("/v1/me/addresses", address_create, .who = USER, .idempotent = true, .status = 201, .location = "/v1/me/addresses/{id}", .version = "version",
                      .doc = "Another address; 20 at most, and the first is the default.", REFUSES(OWN, "too_many_addresses")),
                 GET("/v1/me/addresses/{id}", address_get, .who = USER, .version = "version", .doc = "An own address.", REFUSES("no_such_address")),
                 PUT("/v1/me/addresses/{id}", address_replace, .who = USER, .version = "version", .if_match = NEEDS_IF_MATCH,

@@ -32,7 +32,7 @@ MESSAGE(user_draft, "an account as it should be",
         F(user_draft, 2, email, .max = 254, .format = &format_email, .example = "\"ada@example.org\""),
         F(user_draft, 3, name, .min = 1, .max = 100, .example = "\"Ada Lovelace\""),
         F(user_draft, 4, role, .names = account_roles, .example = "\"vendor\"", .doc = "In effect with the next token."),
-        F(user_draft, 5, blocked, .doc = "Ends the sessions and refuses log-in."),
+        F(user_draft, 5, blocked, .example = "false", .doc = "Ends the sessions and refuses log-in."),
         IF_MATCH_FIELD(user_draft, 6));
 MESSAGE(user_key, "a user", F(user_key, 1, id), IF_MATCH_FIELD(user_key, 2));
 MESSAGE(user_password, "a password for somebody",

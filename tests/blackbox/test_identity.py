@@ -159,6 +159,15 @@ def test_addresses_one_of_which_is_the_default(ada):
     problem(ada.ask("GET", f"/v1/me/addresses/{work['id']}"), 404, "no_such_address")
 
 
+def test_what_was_just_made_is_changed_by_the_tag_its_making_gave(ada, market):
+    made = ada.ask("POST", "/v1/me/addresses", key=True, json=HOME)
+    path = made.headers["location"]
+    assert ada.ask("PATCH", path, json={"city": "Rome"}, headers={"if-match": made.headers["etag"], **MERGE}).status_code == 200
+    problem(ada.ask("PATCH", path, json={"city": "Oslo"}, headers={"if-match": made.headers["etag"]}), 412, "stale")
+    made = market.ask("POST", "/v1/users", "staff", json={"email": f"{uuid.uuid4()}@shop.example", "name": "New"})
+    assert market.ask("PATCH", made.headers["location"], "admin", json={"name": "Newer"}, headers={"if-match": made.headers["etag"]}).json()["name"] == "Newer"
+
+
 def test_whoever_wants_to_be_the_default_at_once_there_is_one(ada):
     places = [ada.address(line1=f"{i} Street")["id"] for i in range(8)]
     answers = at_once(8, lambda i: ada.ask("PATCH", f"/v1/me/addresses/{places[i]}", json={"is_default": True}, headers={"if-match": "*"}))
