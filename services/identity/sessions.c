@@ -59,7 +59,7 @@ MESSAGE(session_page, "sessions, a page", F_LIST(session_page, 1, items, session
 
 /* What each role may do; a route names the scope it needs. */
 #define BUYS  "orders:read orders:write payments:read"
-#define SELLS BUYS " catalog:write products:write inventory:read"
+#define SELLS BUYS " catalog:write inventory:read"
 #define SERVES SELLS " inventory:write payments:write orders:manage orders:import users:read users:write"
 #define ADMINISTERS SERVES " keys:write debug:read"
 static const char *const role_scopes[] = { BUYS, SELLS, SERVES, ADMINISTERS };
