@@ -184,6 +184,36 @@ def test_a_change_that_the_demo_did_not_make_is_exit_status_1(souk):
     assert [c["name"] for c in result["checks"] if not c["ok"]] == ["no update is lost"]
 
 
+@pytest.mark.slow
+def test_ten_warehouses_add_up_though_the_server_is_killed_twice_under_them(tmp_path_factory):
+    """kill -9 between receipts, transfers, orders and cancellations: each of them happened once or not at all."""
+    top = tmp_path_factory.mktemp("killed-depots")
+    top.chmod(0o711)
+    server = Souk(top, "--no-seed")
+    errors = top / "demo.err"
+    with open(errors, "wb") as err:
+        changes = subprocess.Popen([PROGRAM, "demo", "inventory", "--scale", "40", "--json", "--data", str(server.data)], stdout=subprocess.PIPE, stderr=err,
+                                   text=True, env=environment())
+    for _ in range(2):
+        moved = movements_of(server)
+        until(lambda before=moved: changes.poll() is not None or movements_of(server) > before + 800)
+        assert changes.poll() is None, "the changes were over before the server could be killed"
+        server.kill()
+        server = Souk(top, "--no-seed", port=server.port)
+    with server:
+        out, _ = changes.communicate(timeout=300)
+        result = json.loads(out.strip().split("\n")[-1])
+        assert changes.returncode == 0, out + errors.read_text()
+        assert result["repeats"] > 0 and result["cancelled"] > 0
+        check_depots(server, result)
+
+
+def movements_of(server):
+    sock = (server.data / "pg" / "postmaster.pid").read_text().split("\n")[4]
+    with psycopg.connect(host=sock, port=5432, user="souk", dbname="souk_inventory", autocommit=True) as db:
+        return db.execute("select count(*) from movement").fetchone()[0]
+
+
 # ---- import ------------------------------------------------------------------------------------------------------------
 
 def test_a_csv_goes_in_bad_rows_are_told_and_a_second_run_changes_nothing(souk, tmp_path):

@@ -7,7 +7,8 @@ import uuid
 
 import pytest
 
-from market import NOBODYS, at_once, problem
+from market import NOBODYS, Market, at_once, problem
+from souk import free_port, run
 
 numbers = itertools.count(1)
 
@@ -122,6 +123,28 @@ def test_an_order_is_filled_from_near_by_and_says_so(market, warehouse):
     assert {p["warehouse_id"]: (p["quantity"], p["state"], p["taken_back"]) for p in parts} == {france: (3, "sold", 0), japan: (2, "sold", 0)}
     assert shelves(market, product) == {france: (0, 0, 0), japan: (48, 0, 48)}
     problem(market.ask("GET", f"/v1/inventory/allocations/{order.json()['id']}", "customer"), 403)
+
+
+def test_the_fullest_warehouse_first_when_the_configuration_says_so(tmp_path_factory):
+    top = tmp_path_factory.mktemp("fullest")
+    top.chmod(0o711)
+    with Market(top, SOUK_INVENTORY_ALLOCATION="fullest", SOUK_INVENTORY_LOW_STOCK="48") as market:
+        product = market.product()
+        made = [market.ask("POST", "/v1/warehouses", "admin", True, json={"code": f"w-{country.lower()}", "name": country, "country": country}) for country in ("FR", "JP")]
+        near, far = (m.json()["id"] for m in made)
+        receive(market, near, product, 3)
+        receive(market, far, product, 50)
+        ship_to = {"name": "Ada", "line1": "1 Rue", "city": "Lyon", "country": "FR"}
+        order = market.ask("POST", "/v1/orders", "customer", True, json={"items": [{"product_id": product, "quantity": 5}], "ship_to": ship_to})
+        assert order.status_code == 201, order.text
+        assert {k: v[0] for k, v in shelves(market, product).items()} == {near: 3, far: 45}
+        low = market.ask("GET", "/v1/inventory?level=low", "staff").json()["items"]
+        assert [(i["product_id"], i["available"], i["low"]) for i in low] == [(product, 48, 48)]
+
+
+def test_a_policy_that_is_none_stops_the_program_with_a_sentence(tmp_path):
+    done = run("run", "--no-seed", "--port", str(free_port()), "--data", str(tmp_path / "s"), SOUK_INVENTORY_ALLOCATION="cheapest")
+    assert done.returncode == 1 and "inventory.allocation must be nearest or fullest" in done.stderr
 
 
 def test_what_is_cancelled_or_returned_is_where_it_was(market, warehouse):
