@@ -142,6 +142,38 @@ WORLD_TEST(a_change_says_which_version_it_is_of)
         refused(ask(w, "", put, "", JSON, body), 401, "missing_token");
 }
 
+/* A field of any pieces of tags, in any order. */
+static const char *some_field(struct world *w, struct rand *r, const char *name, str tag)
+{
+        static const char *const pieces[] = { "\"", "W/", ",", "*", " ", "\t", "-", "1", "\"1-0000000000000000\"", "\"x\"", "W/\"1-0000000000000000-br\"", "\x7f", "\xe9", "" };
+        struct buf b AUTO(buf_done) = BUF_INIT(4000);
+        buf_printf(&b, "%s: ", name);
+        for (uint32_t n = rand_below(r, 6); n; n--) {
+                uint32_t i = rand_below(r, COUNT(pieces) + 1);
+                if (i == COUNT(pieces)) buf_add(&b, tag);
+                else buf_lit(&b, pieces[i]);
+        }
+        return arena_z(as(w, "")->arena, buf_str(&b));
+}
+
+WORLD_TEST(no_field_of_tags_confuses_anybody)
+{
+        struct http_answer made = chess(w);
+        str at = header_of(&made, "location"), tag = header_of(&made, "etag");
+        const char *get = line_of(w, "GET", at), *gone = line_of(w, "DELETE", STR("/v1/games/00000000-0000-4000-8000-000000000000"));
+        struct rand r;
+        rand_seed(&r, 20261124);
+        for (int i = 0; i < 300; i++) {
+                const char *field = some_field(w, &r, "if-none-match", tag);
+                struct http_answer a = ask(w, "", get, field, NULL, NULL);
+                if (a.status != 200 && a.status != 304 && a.status != 0) cm_fail_msg("%d for %s", a.status, field);      /* 0: no HTTP at all */
+                if (a.status == 304 && !memmem(field, strlen(field), tag.p, tag.n) && !strchr(field, '*')) cm_fail_msg("304 for %s", field);
+                field = some_field(w, &r, "if-match", tag);
+                a = ask(w, "alice", gone, field, NULL, NULL);
+                if (a.status != 404 && a.status != 400 && a.status != 0) cm_fail_msg("%d for %s", a.status, field);
+        }
+}
+
 WORLD_TEST(what_goes_away_is_the_version_that_was_seen)
 {
         struct http_answer made = chess(w);
