@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Souk authors
  *
- * docs.c - /docs: the API to read, written from the same tables as it is served from. One page, no scripts, nothing from elsewhere. */
-#include "engine.h"
-#include "json.h"
+ * docs.c - /docs: the API to read, written from the same tables as it is served from: by service, each operation with a request to copy.
+ *
+ * One page, nothing from elsewhere. All of it reads without its one script, which only hides what the filter does not name; the policy that goes
+ * with the page names that script by its hash, so that no other runs. */
+#include "openapi.h"
 #include "spec.h"
 #include "text.h"
+
+enum { EXAMPLE_MAX_BYTES = 256 << 10 };
 
 static void say(struct buf *b, const char *z)   { html_write(b, str_of(z ? z : "")); }
 
@@ -45,6 +49,11 @@ static void kind_of(struct buf *b, const struct field *f)
         if ((f->kind == K_I32 || f->kind == K_I64) && !f->names && (f->min || f->max)) buf_printf(b, ", %lld to %lld", (long long)f->min, (long long)f->max);
 }
 
+static void table(struct buf *b, const char *caption)
+{
+        buf_printf(b, "<table><caption>%s</caption><thead><tr><th scope=col>name<th scope=col>where<th scope=col>kind<th scope=col>meaning</tr></thead>\n", caption);
+}
+
 static void field_row(struct buf *b, const struct field *f, const char *name, const char *where)
 {
         buf_lit(b, "<tr><td><code>");
@@ -65,22 +74,26 @@ static void message(struct buf *b, const struct type *t)
 {
         buf_printf(b, "<h3 id=\"m-%s\">%s</h3>", t->name, t->name);
         tagged(b, "p", t->doc);
-        buf_lit(b, "<table>\n");
+        table(b, t->name);
         for (size_t i = 0; i < t->n; i++)
                 if (!t->fields[i].internal) field_row(b, &t->fields[i], t->fields[i].name, "");
         buf_lit(b, "</table>\n");
 }
 
-/* ---- routes -------------------------------------------------------------------------------------------------------------------- */
-
-static const char *const who_words[] = { [ANYONE] = "anyone", [USER] = "any signed-in user", [VENDORS] = "vendors, staff, admins", [STAFF] = "staff, admins", [ADMIN] = "admins" };
-
-static bool is_var(const struct endpoint *e, const struct field *f)
+/* "post-v1-orders-id-cancel" */
+static void endpoint_anchor(struct buf *b, const struct endpoint *e)
 {
-        for (size_t i = 0; i < e->n_vars; i++)
-                if (e->vars[i] == f) return true;
-        return false;
+        bool dash = false;
+        for (const char *p = e->name; *p; p++) {
+                bool word = (*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') || *p == '_' || *p == '.';
+                bool upper = *p >= 'A' && *p <= 'Z';
+                if (dash && (word || upper)) buf_char(b, '-');
+                if (word || upper) buf_char(b, (char)(upper ? *p + 32 : *p));
+                dash = !word && !upper;
+        }
 }
+
+/* ---- routes -------------------------------------------------------------------------------------------------------------------- */
 
 static void inputs(struct buf *b, const struct endpoint *e)
 {
@@ -93,12 +106,12 @@ static void inputs(struct buf *b, const struct endpoint *e)
         const struct type *in = e->route->op ? e->route->op->in : &nothing_type;
         bool keyed = e->route->keyed || e->route->idempotent;
         if (!keyed && !e->route->if_match && !e->choice && !in->n) return;
-        buf_lit(b, "<table>\n");
+        table(b, "Input");
         if (keyed) field_row(b, &key, key.name, "header");
         if (e->route->if_match) field_row(b, e->route->if_match == NEEDS_IF_MATCH ? &must_match : &may_match, must_match.name, "header");
         for (size_t i = 0; i < in->n; i++) {
                 const struct field *f = &in->fields[i];
-                if (!f->internal) field_row(b, f, f->name, is_var(e, f) ? "path" : e->reads_body ? "body" : "query");
+                if (!f->internal) field_row(b, f, f->name, endpoint_is_var(e, f) ? "path" : e->reads_body ? "body" : "query");
         }
         if (e->choice) field_row(b, &fields, fields.name, "query");
         buf_lit(b, "</table>\n");
@@ -113,22 +126,106 @@ static void outcome(struct buf *b, const struct endpoint *e)
                 link_to(b, r->op->out);
         }
         buf_lit(b, ". For ");
-        say(b, who_words[r->who]);
+        say(b, who_say(r->who));
         if (r->scope) buf_printf(b, "; scope <code>%s</code>", r->scope);
         buf_lit(b, ".");
         for (const char *const *s = r->slugs; s && *s; s++) buf_printf(b, "%s <a href=\"#%s\">%s</a>", s == r->slugs ? " Refusals:" : "", *s, *s);
         buf_lit(b, "</p>\n");
 }
 
+/* The answer that the tables promise, as it looks. */
+static void answer_example(struct buf *b, const struct endpoint *e)
+{
+        struct buf json AUTO(buf_done) = BUF_INIT(EXAMPLE_MAX_BYTES);
+        struct jw w = { .b = &json, .pretty = true };
+        if (!e->route->op || answer_status(e) == 204) return;
+        spec_example(&w, e->route->op->out, SPEC_ANSWER);
+        buf_lit(b, "<pre>");
+        html_write(b, buf_str(&json));
+        buf_lit(b, "</pre>\n");
+}
+
+/* The text of an example as it stands in a URL: a JSON text without its quotes, anything else as it is. */
+static void url_value(struct buf *b, const struct endpoint *e, const struct field *f)
+{
+        struct buf json AUTO(buf_done) = BUF_INIT(EXAMPLE_MAX_BYTES);
+        struct jw w = { .b = &json };
+        spec_example_field(&w, e->route->op->in, f);
+        html_write(b, str_trim(buf_str(&json), "\""));
+}
+
+static void example_query(struct buf *b, const struct endpoint *e)
+{
+        const struct type *in = e->route->op ? e->route->op->in : &nothing_type;
+        bool any = false;
+        for (size_t i = 0; i < in->n && !e->reads_body; i++) {
+                const struct field *f = &in->fields[i];
+                if (f->internal || f->optional || endpoint_is_var(e, f)) continue;
+                buf_printf(b, "%s%s=", any ? "&amp;" : "?", f->name);
+                url_value(b, e, f);
+                any = true;
+        }
+}
+
+static void example_path(struct buf *b, const struct endpoint *e)
+{
+        size_t var = 0;
+        for (str rest = str_of(e->route->path), part; rest.p && (part = str_split(&rest, '{'), true);) {
+                html_write(b, part);
+                if (!rest.p) break;
+                (void)str_split(&rest, '}');
+                if (e->vars[var]) url_value(b, e, e->vars[var]);
+                var++;
+        }
+}
+
+/* In single quotes for a shell: a quote in it ends them, stands escaped, and begins them again. */
+static void shell_quoted(struct buf *b, str json)
+{
+        buf_char(b, '\'');
+        for (str rest = json, part; rest.p && (part = str_split(&rest, '\''), true);) {
+                html_write(b, part);
+                if (rest.p) buf_lit(b, "'\\''");
+        }
+        buf_char(b, '\'');
+}
+
+static void curl(struct buf *b, const struct endpoint *e)
+{
+        const struct route *r = e->route;
+        buf_lit(b, "<pre class=curl>curl ");
+        if (r->method != GET && !(r->method == POST && e->takes_body)) buf_printf(b, "-X %s ", method_name(r->method));
+        buf_lit(b, "\"$SOUK");
+        example_path(b, e);
+        example_query(b, e);
+        buf_char(b, '"');
+        if (r->who != ANYONE) buf_lit(b, " \\\n  -H \"authorization: Bearer $TOKEN\"");
+        if (r->idempotent || r->keyed) buf_lit(b, " \\\n  -H \"idempotency-key: $(cat /proc/sys/kernel/random/uuid)\"");
+        if (r->if_match == NEEDS_IF_MATCH) buf_lit(b, " \\\n  -H 'if-match: *'");
+        if (e->takes_body) {
+                struct buf json AUTO(buf_done) = BUF_INIT(EXAMPLE_MAX_BYTES);
+                struct jw w = { .b = &json };
+                spec_example(&w, &e->body, r->patches ? SPEC_PATCH : SPEC_REQUEST);
+                buf_printf(b, " \\\n  -H 'content-type: application/%sjson' \\\n  -d ", r->patches ? "merge-patch+" : "");
+                shell_quoted(b, buf_str(&json));
+        }
+        buf_lit(b, "</pre>\n");
+}
+
 static void one_route(struct buf *b, const struct endpoint *e)
 {
-        buf_printf(b, "<section><h3><span class=m>%s</span> ", method_name(e->route->method));
+        buf_lit(b, "<section><h3 id=\"");
+        endpoint_anchor(b, e);
+        buf_printf(b, "\"><span class=m>%s</span> ", method_name(e->route->method));
         say(b, e->route->path);
         buf_lit(b, "</h3>");
         tagged(b, "p", e->route->doc);
-        inputs(b, e);
         outcome(b, e);
-        buf_lit(b, "</section>\n");
+        curl(b, e);
+        buf_lit(b, "<details><summary>Input and answer</summary>\n");
+        inputs(b, e);
+        answer_example(b, e);
+        buf_lit(b, "</details></section>\n");
 }
 
 /* ---- the page --------------------------------------------------------------------------------------------------------------------- */
@@ -176,30 +273,60 @@ static void all_messages(struct buf *b, const struct app *a)
 }
 
 static const char page_head[] =
-        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><title>Souk: API</title><style>"
+        "<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><title>Souk: API</title><style>"
         "body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}"
-        "table{border-collapse:collapse;width:100%;margin:.5rem 0}td{vertical-align:top;padding:.2rem .6rem;border-bottom:1px solid #ddd}"
-        "h2{margin-top:3rem;border-bottom:2px solid #888}h3{margin:1.6rem 0 .2rem}section p{margin:.3rem 0}b{color:#c00}"
-        ".m{display:inline-block;min-width:4.2rem;color:#06c}code{font-size:.92em;background:#8881;padding:0 .2em}a{color:#06c}"
-        "@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}a,.m{color:#6af}td{border-color:#444}}"
-        "</style><h1>Souk: the API</h1><p>Bodies are JSON. <b>*</b> marks what is required. A bearer token comes from <code>POST /v1/sessions</code>. "
-        "Every refusal is <code>application/problem+json</code> with a <a href=\"#errors\">slug</a>. Machines read <a href=/openapi.json>openapi.json</a>.</p><p>";
+        "table{border-collapse:collapse;width:100%;margin:.5rem 0}td,th{text-align:left;vertical-align:top;padding:.2rem .6rem;border-bottom:1px solid #ddd}"
+        "caption{text-align:left;font-weight:bold}th{font-weight:normal;color:#666}"
+        "h2{margin-top:3rem;border-bottom:2px solid #888}h3{margin:1.6rem 0 .2rem}section p{margin:.3rem 0}b{color:#b00}"
+        "pre{background:#8881;padding:.5rem .7rem;overflow-x:auto;font-size:.9em}.curl{user-select:all;-webkit-user-select:all}"
+        ".find{position:sticky;top:0;background:inherit;padding:.5rem 0}.find input{font:inherit;width:24rem;max-width:70%;padding:.2rem .4rem}"
+        "summary{cursor:pointer}.m{display:inline-block;min-width:4.2rem;color:#05b}code{font-size:.92em;background:#8881;padding:0 .2em}a{color:#05b}"
+        "@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}a,.m{color:#6af}b{color:#f88}th{color:#aaa}td,th{border-color:#444}}"
+        "</style></head><body><header><h1>Souk: the API</h1><p>Bodies are JSON. <b>*</b> marks what is required. A bearer token comes from "
+        "<code>POST /v1/sessions</code>, or for a try from <code>TOKEN=$(souk token)</code>; <code>SOUK=http://127.0.0.1:8080</code> is where the program "
+        "listens. A click marks a whole request. Every refusal is <code>application/problem+json</code> with a <a href=\"#errors\">slug</a>. "
+        "Machines read <a href=/openapi.json>openapi.json</a>.</p></header>\n"
+        "<div class=find role=search><label for=filter>Filter</label> <input id=filter type=search placeholder=\"orders cancel\" autocomplete=off> "
+        "<span id=count role=status></span></div>\n<nav aria-label=Services><p>";
+
+/* /docs?q=orders comes filtered. */
+static const char page_script[] =
+        "const box=document.getElementById('filter'),count=document.getElementById('count'),"
+        "ops=[...document.querySelectorAll('section')].map(s=>({s,text:s.textContent.toLowerCase()}));"
+        "function show(){const words=box.value.toLowerCase().split(/\\s+/).filter(Boolean);let n=0;"
+        "for(const o of ops){const hit=words.every(w=>o.text.includes(w));o.s.hidden=!hit;n+=hit}"
+        "for(const g of document.querySelectorAll('article'))g.hidden=!g.querySelector('section:not([hidden])');"
+        "document.getElementById('rest').hidden=words.length>0;count.textContent=words.length?n+' of '+ops.length:''}"
+        "box.value=new URLSearchParams(location.search).get('q')||'';box.addEventListener('input',show);show()";
+
+void docs_policy(struct buf *b)
+{
+        struct digest d = sha256((str){ page_script, sizeof page_script - 1 });
+        buf_lit(b, "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; style-src 'unsafe-inline'; script-src 'sha256-");
+        base64url_write(b, (str){ (const char *)d.b, sizeof d.b });
+        buf_lit(b, "='");               /* 32 bytes leave one sign of padding */
+}
+
+static void one_service(struct buf *b, const struct app *a, const struct service *s)
+{
+        buf_printf(b, "<article><h2 id=\"%s\">%s</h2>", s->name, s->name);
+        tagged(b, "p", s->doc);
+        for (size_t k = 0; k < a->n_endpoints; k++)
+                if (a->endpoints[k].service == s) one_route(b, &a->endpoints[k]);
+        buf_lit(b, "</article>\n");
+}
 
 void docs_page(struct buf *b, const struct app *a)
 {
         buf_lit(b, page_head);
         for (size_t i = 0; i < a->n_services; i++) buf_printf(b, "<a href=\"#%s\">%s</a> ", a->services[i]->name, a->services[i]->name);
-        buf_lit(b, "<a href=#messages>messages</a> <a href=#errors>errors</a></p>\n");
-        for (size_t i = 1; i <= a->n_services; i++) {
-                const struct service *s = a->services[i % a->n_services];      /* the program's own pages come last */
-                buf_printf(b, "<h2 id=\"%s\">%s</h2>", s->name, s->name);
-                tagged(b, "p", s->doc);
-                for (size_t k = 0; k < a->n_endpoints; k++)
-                        if (a->endpoints[k].service == s) one_route(b, &a->endpoints[k]);
-        }
+        buf_lit(b, "<a href=#messages>messages</a> <a href=#errors>errors</a></p></nav>\n<main>\n");
+        for (size_t i = 1; i <= a->n_services; i++) one_service(b, a, a->services[i % a->n_services]);  /* the program's own pages come last */
+        buf_lit(b, "<div id=rest>\n");
         all_messages(b, a);
-        buf_lit(b, "<h2 id=errors>Errors</h2><table>\n");
+        buf_lit(b, "<h2 id=errors>Errors</h2><table><caption>Why a request is refused</caption>"
+                   "<thead><tr><th scope=col>slug<th scope=col>status<th scope=col>meaning</tr></thead>\n");
         slugs(b, a, 0, kit_slugs);
         for (size_t i = 0; i < a->n_services; i++) slugs(b, a, i + 1, a->services[i]->slugs);
-        buf_lit(b, "</table></html>\n");
+        buf_printf(b, "</table></div></main>\n<script>%s</script></body></html>\n", page_script);
 }

@@ -247,6 +247,7 @@ int  each_worker(struct ctx *c, void (*fn)(struct worker *w, void *arg), void *a
 
 /* docs.c */
 void docs_page(struct buf *out, const struct app *a);   /* /docs, HTML                            */
+void docs_policy(struct buf *out);                      /* its Content-Security-Policy            */
 /* errors.c: the refusals of kit itself; ends with name NULL */
 extern const struct slug kit_slugs[];
 #endif

@@ -15,10 +15,10 @@ static void send_type(struct ctx *c, struct exchange *x, const char *type)
         res_header(c, x, "content-type", str_of(type));
 }
 
-static void send_html(struct ctx *c, struct exchange *x)
+static void send_html(struct ctx *c, struct exchange *x, str policy)
 {
         send_type(c, x, "text/html; charset=utf-8");
-        res_header(c, x, "content-security-policy", STR("default-src 'none'; style-src 'unsafe-inline'"));
+        res_header(c, x, "content-security-policy", policy);
         res_header(c, x, "x-content-type-options", STR("nosniff"));
 }
 
@@ -244,7 +244,9 @@ static void openapi(struct ctx *c, struct exchange *x)
 
 static void docs(struct ctx *c, struct exchange *x)
 {
-        send_html(c, x);
+        struct buf policy AUTO(buf_done) = BUF_INIT(1000);
+        docs_policy(&policy);
+        send_html(c, x, arena_str(c->arena, buf_str(&policy)));
         docs_page(x->body, worker_here()->app);
 }
 
@@ -266,7 +268,7 @@ static void front(struct ctx *c, struct exchange *x)
         struct worker *w = worker_here();
         struct buf *b = x->body;
         int64_t up_s = (clock_now().us - w->app->started.us) / 1000000;
-        send_html(c, x);
+        send_html(c, x, STR("default-src 'none'; style-src 'unsafe-inline'"));
         buf_lit(b, "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><title>Souk</title><style>"
                    "body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:3rem auto;padding:0 1rem;color:#222;background:#fff}"
                    "table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #ddd}.n{text-align:right}"

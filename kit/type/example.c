@@ -23,8 +23,10 @@ static const struct { const char *name, *text; } usual[] = {
         { "region", "Berlin" }, { "postal_code", "10115" }, { "line1", "Invalidenstr. 117" }, { "line2", "2nd floor" }, { "phone", "+49 30 901820" },
         { "code", "BER" }, { "q", "sweater" }, { "scope", "orders:read orders:write" }, { "image", "https://img.example/sweater.jpg" },
         { "images", "https://img.example/sweater.jpg" }, { "url", "https://shop.example/sweater" }, { "invoice_number", "SK-2026-00000042" },
-        { "series", "SK" }, { "card", "4242424242424242" }, { "consumer", "inventory.hold_commit" }, { "tags", "wool" }, { "tag", "wool" }, { "kid", "2026-11-24" },
-        { "credit_note_number", "SC-2026-00000007" }, { "kind", "plain" },
+        { "series", "SK" },
+        { "party.name", "Ada Lovelace" }, { "vat_id", "DE136695976" }, { "credits", "SK-2026-00000042" },
+        { "card", "4242424242424242" }, { "consumer", "inventory.hold_commit" }, { "tags", "wool" }, { "tag", "wool" }, { "kid", "2026-11-24" },
+        { "credit_note_number", "CN-2026-00000007" }, { "kind", "plain" },
 };
 
 /* What a message is about: "order_summary" and "order_ref" are of an order. */

@@ -266,7 +266,8 @@ WORLD_TEST(the_pages_are_made_of_the_tables)
         a = http(w, "", GET, "/docs", NULL);
         HAS(a.body, "id=\"no_weapons\"");
         HAS(a.body, "id=\"m-toy\"");
-        LACKS(a.body, "<script");
+        HAS(a.body, "<pre class=curl>curl \"$SOUK/v1/toys\"");
+        HAS(a.body, "-d '{&quot;name&quot;:&quot;duck&quot;");
         HAS(http(w, "", GET, "/", NULL).body, "<a href=\"/docs#toyshop\">");
         HAS(http(w, "", GET, "/readyz", NULL).body, "\"ready\":true");
         a = http(w, "", GET, "/metrics", NULL);
