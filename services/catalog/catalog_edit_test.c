@@ -174,8 +174,8 @@ static int filtered(struct ctx *c, void *arg)
                                        "update product set more_categories = array['0197f3a0-0000-7000-8000-0000000000aa'::uuid] where sku = '1'"));
         CHECK_EQ(found(c, w, "category=0197f3a0-0000-7000-8000-0000000000aa"), 1);
         CHECK_EQ(found(c, w, "category=" NOBODYS), 0);
-        expect(http(w, NULL, GET, "/v1/products?attribute=red", NULL), 400, "\"pointer\":\"attribute\"");
-        expect(http(w, NULL, GET, "/v1/products?attribute=:red", NULL), 400, "\"pointer\":\"attribute\"");
+        expect(http(w, NULL, GET, "/v1/products?attribute=red", NULL), 400, "\"pointer\":\"attribute/0\"");
+        expect(http(w, NULL, GET, "/v1/products?attribute=:red", NULL), 400, "\"pointer\":\"attribute/0\"");
         expect(http(w, NULL, GET, "/v1/products?currency=ZZZ", NULL), 400, "\"pointer\":\"currency\"");
         expect(http(w, NULL, GET, "/v1/products?in_stock=maybe", NULL), 400, "\"pointer\":\"in_stock\"");
         expect(http(w, NULL, GET, "/v1/products?owner=me", NULL), 400, "\"pointer\":\"owner\"");

@@ -24,6 +24,11 @@ ADDRESS = {"name": "Ada", "line1": "1 High St", "line2": "Flat 2", "postal_code"
            "is_default": True}
 ADDRESS_OPTIONAL = ("/line2", "/postal_code", "/region", "/phone", "/is_default")
 
+PRODUCT = {"sku": "refused-1", "name": "Lamp", "description": "Bright.", "brand": "Lumo", "category": "Home > Lamps", "categories": ["Gifts"], "tags": ["new"],
+           "price": {"amount": 1999, "currency": "EUR"}, "vat_bp": 700, "images": ["https://img.example/1.jpg"],
+           "attributes": [{"name": "colour", "value": "green"}]}
+PRODUCT_OPTIONAL = ("/description", "/brand", "/category", "/categories", "/tags", "/vat_bp", "/images", "/attributes")
+
 Route = collections.namedtuple("Route", "method path who scope key body optional", defaults=(None, False, None, ()))
 ROUTES = [
     Route("POST", "/v1/users", "anyone", body={"email": "new@shop.example", "password": "correct horse", "name": "Somebody New"},
@@ -58,15 +63,25 @@ ROUTES = [
     Route("GET", "/oauth2/jwks", "anyone"),
     Route("GET", "/v1/products", "anyone"),
     Route("POST", "/v1/products", "vendor", "catalog:write", True,
-          {"sku": "refused-1", "name": "Lamp", "description": "Bright.", "brand": "Lumo", "category": "Home > Lamps",
-           "price": {"amount": 1999, "currency": "EUR"}, "vat_bp": 700, "images": ["https://img.example/1.jpg"],
-           "attributes": [{"name": "colour", "value": "green"}]},
-          ("/description", "/brand", "/category", "/vat_bp", "/images", "/attributes")),
+          PRODUCT, PRODUCT_OPTIONAL),
     Route("POST", "/v1/products/import", "vendor", "catalog:write", False, {"products": [{"sku": "r", "name": "R", "price": {"amount": 1, "currency": "EUR"}}]}),
     Route("GET", "/v1/products/{id}", "anyone"),
+    Route("PUT", "/v1/products/{id}", "vendor", "catalog:write", False, PRODUCT, PRODUCT_OPTIONAL),
+    Route("PATCH", "/v1/products/{id}", "vendor", "catalog:write"),
+    Route("DELETE", "/v1/products/{id}", "vendor", "catalog:write"),
+    Route("GET", "/v1/products/{product_id}/prices", "anyone"),
+    Route("POST", "/v1/imports", "vendor", "catalog:write", True, {"source": "shop.csv", "digest": "none"}, ("/digest",)),
+    Route("GET", "/v1/imports", "vendor", "catalog:write"),
+    Route("GET", "/v1/imports/{id}", "vendor", "catalog:write"),
+    Route("DELETE", "/v1/imports/{id}", "vendor", "catalog:write"),
+    Route("POST", "/v1/imports/{id}/rows", "vendor", "catalog:write", False, {"from": 0, "rows": [], "last": True}, ("/last",)),
+    Route("GET", "/v1/imports/{id}/errors", "vendor", "catalog:write"),
     Route("GET", "/v1/categories", "anyone"),
     Route("POST", "/v1/categories", "staff", "catalog:write", True, {"name": "Refused", "parent_id": NOBODYS}, ("/parent_id",)),
     Route("GET", "/v1/categories/{id}", "anyone"),
+    Route("PUT", "/v1/categories/{id}", "staff", "catalog:write", False, {"name": "Refused", "parent_id": NOBODYS}, ("/parent_id",)),
+    Route("PATCH", "/v1/categories/{id}", "staff", "catalog:write"),
+    Route("DELETE", "/v1/categories/{id}", "staff", "catalog:write"),
     Route("GET", "/v1/brands", "anyone"),
     Route("GET", "/v1/inventory/{product_id}", "anyone"),
     Route("GET", "/v1/inventory/{product_id}/balance", "staff", "inventory:read"),
