@@ -215,6 +215,7 @@ WORLD_TEST(a_merge_patch_changes_what_it_names)
         HAS(refused(ask(w, "alice", patch, "", MERGE, ""), 400, "invalid").body, "must be an object");
         refused(ask(w, "alice", line_of(w, "PATCH", arena_printf(as(w, "")->arena, STR_FMT "?x=1", STR_ARG(at))), "", MERGE, "{}"), 400, "invalid");
         refused(ask(w, "alice", "PATCH /v1/games/00000000-0000-4000-8000-000000000000", "", MERGE, "{}"), 404, "not_found");
+        refused(ask(w, "alice", "PATCH /v1/games/00000000-0000-4000-8000-000000000000", "", MERGE, "{\"unheard_of\":1}"), 400, "invalid");    /* whatever stands */
         refused(ask(w, "alice", "PATCH /v1/games/x", "", MERGE, "{}"), 400, "invalid");
         CHECK_EQ(number(w, "toyshop", "select version from game"), 4);
 }
