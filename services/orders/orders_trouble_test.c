@@ -360,6 +360,22 @@ static void storm_stock(struct storm *st, struct ctx *c, const uint32_t *dice)
         http(st->s->w, who, POST, "/v1/inventory/adjustments", body);
 }
 
+/* What was confirmed is cancelled or comes back, while its confirmation may not have been heard yet. */
+static void storm_after(struct storm *st, const uint32_t *dice)
+{
+        char id[37];
+        uid order = storm_id(dice);
+        struct http_answer a;
+
+        uid_format(order, id);
+        if (dice[1] % 2)
+                a = http(st->s->w, "staff", POST, say(st->s, "/v1/orders/%s/cancel", id), "{\"reason\":\"storm\"}");
+        else
+                a = http(st->s->w, say(st->s, "staff#r%u", dice[3]), POST, say(st->s, "/v1/orders/%s/returns", id),
+                         say(st->s, "{\"items\":[{\"line\":1,\"quantity\":%u}],\"reason\":\"storm\",\"restock\":%s}", 1 + dice[2] % 2, dice[4] % 2 ? "true" : "false"));
+        if (a.status == 0 || a.status == 500) world_wrong(__FILE__, __LINE__, "%s: %d " STR_FMT, id, a.status, STR_ARG(a.body));
+}
+
 static int act(struct ctx *c, void *arg)
 {
         struct act *a = arg;
@@ -372,7 +388,8 @@ static int act(struct ctx *c, void *arg)
         else if (kind < 12) storm_abandon(st, c, a->dice);
         else if (kind < 13) try_job(st->s->w, "inventory", "sweep-holds");
         else if (kind < 14) try_job(st->s->w, "payments", "sweep-authorisations");
-        else                storm_stock(st, c, a->dice);
+        else if (kind < 15) storm_stock(st, c, a->dice);
+        else                storm_after(st, a->dice);
         st->running--;
         return 0;
 }
@@ -423,6 +440,7 @@ static int storm(struct ctx *c, void *arg)
                 sweep(&s);
         }
         AUDIT_QUIET(&s);
+        AUDIT_CREDITS(&s);
         for (uint32_t i = 0; i < KEYS * BODIES; i++)                            /* what was answered is still true */
                 if (st.confirmed[i / BODIES][i % BODIES].p) storm_order(&st, (const uint32_t[]){ i / BODIES, i % BODIES, i % 2 });
         clock_advance(SECONDS(30));                                             /* whoever still sleeps by the fake clock wakes up */

@@ -271,3 +271,14 @@ void audit_quiet(struct shop *s, const char *file, int line)
                 if (one != other) world_wrong(file, line, "%s does not hold (%" PRId64 ", %" PRId64 ")", pairs[i].what, one, other);
         }
 }
+
+void audit_credits(struct shop *s, const char *file, int line)
+{
+        static const char *const hashed = "select coalesce(bit_xor(hashtextextended(id::text || n, 1)), 0) from (%s) t where n <> 0";
+        int64_t due = number(s->w, "orders", say(s, hashed, "select o.id, o.total_minor - coalesce((select sum(k.total_minor) from credit_note k where k.order_id = o.id), 0) as n"
+                                                            " from orders o where o.invoice_no is not null"));
+        int64_t kept = number(s->w, "payments", say(s, hashed, "select order_id as id, sum(case kind when 1 then amount_minor when 2 then -amount_minor else 0 end)::numeric as n"
+                                                               " from transfer group by order_id"));
+
+        if (due != kept) world_wrong(file, line, "what is kept of each order is not its total less its credit notes");
+}

@@ -54,4 +54,7 @@ void audit(struct shop *s, const char *file, int line);
 void audit_quiet(struct shop *s, const char *file, int line);
 #define AUDIT(s)        audit((s), __FILE__, __LINE__)
 #define AUDIT_QUIET(s)  audit_quiet((s), __FILE__, __LINE__)
+/* When all is quiet and only orders gives money back: what is kept of each order is its total less its credit notes. */
+void audit_credits(struct shop *s, const char *file, int line);
+#define AUDIT_CREDITS(s)  audit_credits((s), __FILE__, __LINE__)
 #endif
