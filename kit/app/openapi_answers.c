@@ -18,7 +18,7 @@ static const struct { const char *name, *doc, *schema; bool always; } header_fie
         [H_PREFERENCE] = { "Preference-Applied", "`return=minimal` when the body was left out.", "{\"type\":\"string\"}", false },
         [H_REPLAYED]  = { "Idempotency-Replayed", "`true` when this is the first answer to the same Idempotency-Key, given again.",
                           "{\"type\":\"string\",\"enum\":[\"true\"]}", false },
-        [H_CHALLENGE] = { "WWW-Authenticate", "What a token must be (RFC 6750).", "{\"type\":\"string\"}", true },
+        [H_CHALLENGE] = { "WWW-Authenticate", "What a token must be (RFC 6750): with every 401, and with a 403 for the sake of a scope.", "{\"type\":\"string\"}", false },
         [H_RATE]      = { "RateLimit", "How many requests are left, and in how many seconds all of them are there again.", "{\"type\":\"string\"}", false },
         [H_POLICY]    = { "RateLimit-Policy", "How many requests in how many seconds a client may send to this route.", "{\"type\":\"string\"}", false },
         [H_LINK]      = { "Link", "Where the pages around this one are (RFC 8288): next, prev, first.", "{\"type\":\"string\"}", false },

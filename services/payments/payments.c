@@ -44,7 +44,7 @@ const struct service payments_service = {
         .has_db = true,
         ROUTES(
                 GET( "/v1/payments", payments_list, .who = USER, .scope = "payments:read", .page = &payments_paging,
-                     .doc = "Payments by the time of their orders: one's own, or everybody's for staff."),
+                     .doc = "Payments by the time of their orders: one's own, or everybody's for staff.", REFUSES("forbidden")),
                 GET( "/v1/payments/{order_id}", payment_get, .who = USER, .scope = "payments:read", .doc = "The payment of an order: one's own, or anybody's for staff.",
                      REFUSES("no_such_payment")),
                 POST("/v1/payments/{order_id}/captures", part_capture, .who = STAFF, .scope = "payments:write", .keyed = true, .status = 201,
