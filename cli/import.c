@@ -54,8 +54,8 @@ static void part_done(struct part *p)                   { buf_done(&p->body); }
 
 /* ---- which import ----------------------------------------------------------------------------------------------------------- */
 
-/* Of the file's bytes and of what else decides what its rows become. */
-static int digest_of(struct ctx *c, const struct args *a, str *out)
+/* Of the file's bytes, of what else decides what its rows become, and of who sends them: staff see everybody's imports. */
+static int digest_of(struct ctx *c, const struct args *a, str who, str *out)
 {
         struct stat st;
         int fd = open(a->operands[0], O_RDONLY | O_CLOEXEC);
@@ -63,10 +63,11 @@ static int digest_of(struct ctx *c, const struct args *a, str *out)
         struct buf hex AUTO(buf_done) = BUF_INIT(100);
         if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > 0) map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (fd >= 0) close(fd);
-        struct digest d = sha256(map == MAP_FAILED ? STR("") : (str){ map, (size_t)st.st_size });
+        str file = map == MAP_FAILED ? STR("") : (str){ map, (size_t)st.st_size };
+        struct digest d = sha256_parts((const str[]){ file, str_of(args_text(a, "format")), str_of(args_text(a, "currency")), who }, 4);
         if (map != MAP_FAILED) munmap(map, (size_t)st.st_size);
         hex_write(&hex, (str){ (const char *)d.b, sizeof d.b });
-        *out = arena_printf(c->arena, "sha256:" STR_FMT ":%s:%s", STR_ARG(buf_str(&hex)), args_text(a, "format"), args_text(a, "currency"));
+        *out = arena_printf(c->arena, "sha256:" STR_FMT, STR_ARG(buf_str(&hex)));
         return out->p && !buf_error(&hex) ? 0 : fail(c, RESOURCE_EXHAUSTED, "out_of_memory", "no room for the digest");
 }
 
@@ -305,9 +306,9 @@ static int prepare(struct ctx *c, struct import *m, const struct args *a)
                                   .format = !strcmp(format, "json") ? ROWS_JSON : !strcmp(format, "csv") ? ROWS_CSV : ROWS_BY_NAME };
         TRY(rows_open(c, &o, &m->rows));
         m->source = shortened(str_of(slash && slash[1] ? slash + 1 : a->operands[0]), 300);
-        TRY(digest_of(c, a, &m->digest));
         TRY(shop_open(c, a, AT_ONCE, &m->shop));
         TRY(shop_account(c, &m->shop, "staff", &m->staff));
+        TRY(digest_of(c, a, m->staff.email, &m->digest));
         return shop_login(c, &m->shop, &m->staff);
 }
 
