@@ -253,6 +253,14 @@ static void look(struct shop *s, const struct finding *f, size_t n, const char *
         }
 }
 
+void audit_stock(struct shop *s, bool is_quiet, const char *file, int line)
+{
+        for (size_t i = 0; i < COUNT(always); i++)
+                if (!strcmp(always[i].service, "inventory")) look(s, &always[i], 1, file, line);
+        for (size_t i = 0; i < COUNT(quiet) && is_quiet; i++)
+                if (!strcmp(quiet[i].service, "inventory")) look(s, &quiet[i], 1, file, line);
+}
+
 void audit(struct shop *s, const char *file, int line)
 {
         look(s, always, COUNT(always), file, line);

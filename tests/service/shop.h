@@ -52,6 +52,10 @@ void pass(int ms);                                      void sweep(struct shop *
 void audit(struct shop *s, const char *file, int line);
 /* When all is quiet: also each confirmed order has its sale and its capture, of exactly its lines and its sum, and nothing is held or authorised. */
 void audit_quiet(struct shop *s, const char *file, int line);
+/* The same of inventory alone, for tests that say the events of orders themselves. */
+void audit_stock(struct shop *s, bool is_quiet, const char *file, int line);
+#define AUDIT_STOCK(s)        audit_stock((s), false, __FILE__, __LINE__)
+#define AUDIT_STOCK_QUIET(s)  audit_stock((s), true, __FILE__, __LINE__)
 #define AUDIT(s)        audit((s), __FILE__, __LINE__)
 #define AUDIT_QUIET(s)  audit_quiet((s), __FILE__, __LINE__)
 /* When all is quiet and only orders gives money back: what is kept of each order is its total less its credit notes. */
