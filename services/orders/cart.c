@@ -365,15 +365,21 @@ static int cart_merge(struct ctx *c, const struct guest_cart *in, struct cart *o
 
 /* ---- ordering, and the end -------------------------------------------------------------------------------------------------- */
 
-int cart_items_for_order(struct ctx *c, uid cart, struct draft_item_list *out)
+int cart_items_for_order(struct ctx *c, uid *cart, str secret, struct draft_item_list *out)
 {
-        struct cart_key own = own_cart(c);
+        struct cart_key own = own_cart(c), guest;
         struct cart_item_row_list rows;
+        int r = uid_eq(*cart, own.id) ? 0 : -NOT_FOUND;
 
-        if (!uid_eq(cart, own.id)) {
-                flaw_add(c, STR("/cart_id"), "no_such_cart", "is not your cart");
+        if (r < 0 && secret.p && (r = guest_key(c, *cart, secret, &guest)) == 0)
+                r = carts_join(c, &guest, &own);
+        if (r == -NOT_FOUND) {
+                fault_clear(c);
+                flaw_add(c, STR("/cart_id"), "no_such_cart", "is not your cart, nor a guest's with that secret");
                 return flaws_fail(c);
         }
+        TRY(r);
+        *cart = own.id;
         TRY(cart_items(db(c), &own, &rows));
         if (!rows.n)
                 return fail(c, FAILED_PRECONDITION, "cart_empty", "there is nothing in the cart");

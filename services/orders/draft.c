@@ -40,7 +40,8 @@ MESSAGE(order_draft, "what a buyer wants; prices come from the catalogue, never 
         F(order_draft, 5, address_id, .optional = true, .doc = "Or an address of the buyer's, copied as it is now."),
         F(order_draft, 6, buyer, .optional = true, .doc = "In an import: whose order it is; one's own unless said."),
         F(order_draft, 7, placed_at, .optional = true, .doc = "In an import: when it was placed; its invoice is numbered in that year. Now, unless said."),
-        F(order_draft, 8, cart_id, .optional = true, .doc = "In place of items: what is in one's cart, which leaves it with the order."));
+        F(order_draft, 8, cart_id, .optional = true, .doc = "In place of items: what is in one's cart, which leaves it with the order."),
+        F(order_draft, 9, cart_secret, .optional = true, .secret = true, .max = 64, .doc = "Of a guest's cart: it is merged into one's own first."));
 
 /* ---- checks --------------------------------------------------------------------------------------------------------- */
 
@@ -122,6 +123,8 @@ int order_draft_check(struct ctx *c, const struct order_draft *in)
                 flaw_add(c, STR("/items"), "required", "must have at least 1 element, or there must be a cart_id");
         if (in->items.n && !uid_is_zero(in->cart_id))
                 flaw_add(c, STR("/cart_id"), "repeated", "items say what is ordered already");
+        if (in->cart_secret.p && uid_is_zero(in->cart_id))
+                flaw_add(c, STR("/cart_id"), "required", "is required with cart_secret");
         if (in->ship_to.line1.p && !uid_is_zero(in->address_id))
                 flaw_add(c, STR("/address_id"), "repeated", "ship_to says where it goes already");
         for (size_t i = 0; i < in->payment.card.n; i++)

@@ -9,7 +9,8 @@
 struct draft_item  { uid product_id; int32_t quantity; money price; str name; int32_t vat_bp; };        /* the last three by staff only */
 DECLARE_LIST(draft_item);
 struct means       { str card; bool in_parts; };
-struct order_draft { struct draft_item_list items; struct means payment; str note; struct postal_address ship_to; uid address_id, buyer; when placed_at; uid cart_id; };
+struct order_draft { struct draft_item_list items; struct means payment; str note; struct postal_address ship_to; uid address_id, buyer;
+                     when placed_at; uid cart_id; str cart_secret; };
 extern const struct type order_draft_type;
 
 /* Everything that is wrong with it at once. Waits only when a buyer is named.

@@ -229,7 +229,7 @@ static int order_attempt(struct ctx *c, const struct order_draft *in, struct con
                 TRY(order_judge_seen(c, a, &seen));
 
         if (!uid_is_zero(in->cart_id))
-                TRY(cart_items_for_order(c, in->cart_id, &items));
+                TRY(cart_items_for_order(c, &a->cart_id, in->cart_secret, &items));
         TRY(draft_holding(c, &items, &holding));
         TRY(draft_ship_to(c, in, a->buyer, &a->ship_to));
         r = draft_lines(c, &items, &holding, &a->lines, &a->total);

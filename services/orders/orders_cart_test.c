@@ -231,6 +231,38 @@ static int guests(struct ctx *c, void *arg)
 
 TEST(a_guests_cart_needs_its_secret_and_is_merged_once) { CHECK_OK(run_main(guests, NULL)); }
 
+/* Who fills a cart as a guest and logs in to pay need not merge first. */
+static int guest_orders(struct ctx *c, void *arg)
+{
+        (void)arg;
+        SHOP(s, w, c);
+        struct guest g = guest_open(&s);
+        const char *body = say(&s, "{\"cart_id\":\"%s\",\"cart_secret\":\"%s\"}", g.id, g.secret);
+        struct http_answer a;
+
+        stock(&s, 0, 9);
+        stock(&s, 1, 9);
+        CHECK_EQ(guest_put(&s, &g, 0, 2).status, 200);
+        CHECK_EQ(put(&s, "alice", 0, 1).status, 200);
+        CHECK_EQ(put(&s, "alice", 1, 4).status, 200);
+        CHECK(blames(buy(&s, "alice#k", say(&s, "{\"cart_id\":\"%s\",\"cart_secret\":\"guessed\"}", g.id)), "/cart_id", "no_such_cart"));
+        CHECK(blames(buy(&s, "alice#k", say(&s, "{\"cart_id\":\"%s\"}", g.id)), "/cart_id", "no_such_cart"));
+        CHECK(blames(buy(&s, "alice#k", say(&s, "{\"cart_secret\":\"%s\"}", g.secret)), "/cart_id", "required"));
+        CHECK_EQ(in_cart(&s, guest_get(&s, &g), 0), 2);
+        a = buy(&s, "alice#k", body);
+        CHECK_EQ(a.status, 201);
+        CHECK(has(a.body, "\"quantity\":3") && has(a.body, "\"quantity\":4"));
+        CHECK(same(a, buy(&s, "alice#k", body)));
+        CHECK_STR(json_member(http(w, "alice", GET, "/v1/cart", NULL).body, "items"), "[]");
+        CHECK_STR(json_member(guest_get(&s, &g).body, "items"), "[]");
+        CHECK(blames(buy(&s, "bob#k", body), "/cart_id", "no_such_cart"));
+        settle(w);
+        AUDIT_QUIET(&s);
+        return 0;
+}
+
+TEST(a_guests_cart_is_ordered_by_whoever_logs_in_with_its_secret) { CHECK_OK(run_main(guest_orders, NULL)); }
+
 static int expiry(struct ctx *c, void *arg)
 {
         (void)arg;
