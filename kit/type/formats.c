@@ -107,7 +107,7 @@ static bool is_country(str s)
 }
 
 const struct format format_email    = { "email", is_email, NULL, "must be an e-mail address", "ada@example.org" };
-const struct format format_url      = { "uri", is_url, NULL, "must be an http or https URL", "https://shop.example/sweater" };
+const struct format format_url      = { "uri", is_url, "^https?://", "must be an http or https URL", "https://shop.example/sweater" };
 const struct format format_slug     = { "slug", is_slug, "^[a-z0-9]+(-[a-z0-9]+)*$",
                                         "must be lower-case letters, digits and single hyphens", "sweaters" };
 const struct format format_currency = { "currency", money_is_currency, "^[A-Z]{3}$", "must be an ISO 4217 currency code", "EUR" };
