@@ -267,7 +267,8 @@ void audit(struct shop *s, const char *file, int line)
         int64_t orders = rows(s->w, "orders", "orders where invoice_no is not null"), said = events(s->w, "orders", "order.confirmed");
         if (orders != said) world_wrong(file, line, "%" PRId64 " orders stand, %" PRId64 " were said", orders, said);
         int64_t notes = rows(s->w, "orders", "credit_note"), told = events(s->w, "orders", "order.cancelled") + events(s->w, "orders", "order.returned");
-        if (notes != told) world_wrong(file, line, "%" PRId64 " credit notes were issued, %" PRId64 " were said", notes, told);
+        /* a test may speak as orders would, without a note */
+        if (notes > told) world_wrong(file, line, "%" PRId64 " credit notes were issued, %" PRId64 " were said", notes, told);
 }
 
 void audit_quiet(struct shop *s, const char *file, int line)
