@@ -68,6 +68,7 @@ int  stale(struct ctx *c) MUST_USE;
 /* ---- tables --------------------------------------------------------------------------------------------------------- */
 struct exchange;
 struct paging;
+struct route_header { const char *name, *doc, *example; };
 struct route {
         enum method method; const char *path;           /* "/v1/orders/{id}": {name} is a member of the op's `in`   */
         const struct op *op;
@@ -93,6 +94,7 @@ struct route {
         const char *cache_control;                      /* NULL: no-store                                           */
         const char *doc;                                /* one sentence; OpenAPI's summary                          */
         const char *media;                              /* what a raw handler answers with, for the docs: "text/html" */
+        const struct route_header *header;              /* a header field a raw handler must have, for the docs     */
         const char *const *slugs;                       /* refusals worth documenting, NULL-terminated: "out_of_stock" */
 };
 struct consumer_row { const struct event *event; const struct op *op; int retries, backoff_ms; };      /* op: batched, in = the event's message, out = nothing */

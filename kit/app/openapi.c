@@ -125,6 +125,7 @@ static void parameters(struct api *a, const struct endpoint *e)
         if (r->if_match) header_parameter(a, &if_match, r->if_match == NEEDS_IF_MATCH);
         if (endpoint_has_tag(e) && r->method == GET) header_parameter(a, &if_none_match, false);
         if (endpoint_may_be_minimal(e)) header_parameter(a, &prefer, false);
+        if (r->header) header_parameter(a, &(struct header_parameter){ r->header->name, r->header->doc, "{\"type\":\"string\"}", r->header->example }, true);
         jw_array_end(&a->w);
 }
 

@@ -38,6 +38,11 @@ static const struct setting payments_settings[] = {
 
 #define REFUSES(...) .slugs = (const char *const[]){ __VA_ARGS__, NULL }
 
+static const struct route_header signature_header = {
+        "Souk-Signature", "When it was signed, in seconds of Unix time, and the HMAC-SHA-256 of `SECONDS.BODY` with a secret that both know, in hex.",
+        "t=1795507767,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd"
+};
+
 const struct service payments_service = {
         .name = "payments",
         .doc  = "Has money authorised, captures it, voids it, gives it back, and keeps the ledger.",
@@ -57,7 +62,7 @@ const struct service payments_service = {
                      REFUSES("no_such_settlement")),
                 GET( "/v1/ledger/trial-balance", balance_read, .who = STAFF, .scope = "payments:read", .doc = "The trial balance of the ledger."),
                 GET( "/v1/ledger/entries", entries_list, .who = STAFF, .scope = "payments:read", .page = &entries_paging, .doc = "The entries of the ledger."),
-                POST("/v1/webhooks/payments", webhook, .raw = webhook_receive, .who = ANYONE, .body_max = 64 * 1024,
+                POST("/v1/webhooks/payments", webhook, .raw = webhook_receive, .header = &signature_header, .who = ANYONE, .body_max = 64 * 1024,
                      .doc = "What the payment provider tells of its own accord, signed in Souk-Signature.",
                      REFUSES("signature_missing", "wrong_signature", "webhook_too_old", "event_differs"))),
         CALLS(&payment_authorise_op, &intent_record_op),

@@ -14,7 +14,7 @@ DEPENDS = {("GET /v1/orders", "sort"),                  # everybody's orders are
            ("POST /v1/orders", "/items"),               # unless a cart is ordered
            ("POST /v1/orders/{id}/returns", "/items/0/product_id"),    # unless its line is named
            ("POST /v1/imports/{id}/rows", "/rows/0"),   # a product, or what was wrong with it
-           ("POST /v1/webhooks/payments", "Souk-Signature"),    # nobody but the provider can sign
+           ("POST /v1/webhooks/payments", "Souk-Signature"),    # a signature is of a form of its own
            ("POST /v1/users", "/password"),             # unless staff makes the account
            ("PATCH /v1/me", "/password"),               # for another e-mail address
            *((o, "/price/amount") for o in ("POST /v1/products", "PUT /v1/products/{id}", "PATCH /v1/products/{id}"))}      # said in words: above 0
