@@ -3,14 +3,17 @@
  *
  * world.c - a whole program for a test: the same binding, units, bus and edge, without sockets, signals and workers beyond this one. */
 #include "world.h"
+#include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 #include "engine.h"
 #include "fiber.h"
 #include "hash.h"
 #include "pool.h"
 
-enum { REQUEST_ARENA = 64 << 20, UNIT_ARENA = 8 << 20, SKIPPED = 77 };
+enum { REQUEST_ARENA = 64 << 20, UNIT_ARENA = 8 << 20, SKIPPED = 77, LOOK_MS = 2000, STILL_MAX = 3 };
 
 struct visitor { struct visitor *older; struct ctx c; };       /* a ctx that as() made */
 struct world {
@@ -19,6 +22,11 @@ struct world {
         struct ctx    *c;               /* of the test                                            */
         struct visitor *last;
         char           prefix[40];
+        struct loop   *loop;
+        pthread_t      keeper;
+        int            end_fd;          /* eventfd: written once, the keeper ends                 */
+        uint64_t       seen;            /* statements at its last look                            */
+        int            still;           /* looks since then without another                       */
 };
 
 void world_wrong(const char *file, int line, const char *fmt, ...)
@@ -105,6 +113,51 @@ struct ctx *last(struct world *w)
         return &w->last->c;
 }
 
+/* ---- a clock that stands still while everybody waits for it ------------------------------------------------------------- */
+
+/* On the loop. A connection that a leap of the clock broke is opened again after a pause; a test that waits for it lets no time go by. So when
+ * nothing has been asked of a database for seconds, a second of the fake clock passes. */
+static void look_on(void *arg)
+{
+        struct world *w = arg;
+        uint64_t now = db_stats().statements;
+        w->still = now == w->seen ? w->still + 1 : 0;
+        w->seen = now;
+        if (w->still >= STILL_MAX && clock_is_fake()) clock_advance(1000);
+}
+
+static void *keep_looking(void *arg)
+{
+        struct world *w = arg;
+        struct pollfd end = { .fd = w->end_fd, .events = POLLIN };
+        while (poll(&end, 1, LOOK_MS) == 0) (void)loop_post(w->loop, look_on, w);
+        return NULL;
+}
+
+static void keeper_open(struct world *w)
+{
+        w->loop = loop_self();
+        w->end_fd = eventfd(0, EFD_CLOEXEC);
+        if (w->end_fd < 0 || pthread_create(&w->keeper, NULL, keep_looking, w) != 0) abort();
+}
+
+static void last_look(void *arg)
+{
+        struct fiber **waits = arg;
+        fiber_wake(take(waits));
+}
+
+/* What it has posted runs before the world goes: posts run in their order, and this one is the last. */
+static void keeper_close(struct world *w)
+{
+        struct fiber *self = fiber_self();
+        (void)!write(w->end_fd, &(uint64_t){ 1 }, sizeof(uint64_t));
+        pthread_join(w->keeper, NULL);
+        close(w->end_fd);
+        if (loop_post(w->loop, last_look, &self) < 0) abort();
+        while (self) fiber_park_firmly("world, last look");
+}
+
 /* ---- open and close ----------------------------------------------------------------------------------------------------- */
 
 static bool wants_database(const struct service *const *services)
@@ -159,6 +212,7 @@ struct world *world_open(struct ctx *c, const struct service *const *services)
         rand_seed(&w->worker.rand, 1);
         worker_enter(&w->worker);
         w->worker.auth = auth_open(&(struct auth_options){ .issuer = config_str(w->app.config, "issuer"), .audience = config_str(w->app.config, "audience") });
+        keeper_open(w);
         world_start(w, services);
         w->app.ready = true;
         return w;
@@ -192,6 +246,7 @@ void world_close(struct world **wp)
         struct ctx c = *w->c;
         memcpy(services, w->app.services, sizeof services);
         if (w->app.bus) events_stop(w);
+        keeper_close(w);
         units_stop(&c, &w->worker);
         auth_close(&w->worker.auth);
         access_stop(&w->worker);

@@ -11,6 +11,7 @@
 static struct {
         atomic_bool      on;
         _Atomic int64_t  mono_us, wall_us;
+        _Atomic int64_t  ahead_us;      /* of the system's clock, once a fake had run ahead: the monotonic clock does not go back */
 } fake;
 
 static int64_t ask(clockid_t id)
@@ -24,9 +25,11 @@ int64_t clock_real_us(void)     { return ask(CLOCK_MONOTONIC); }
 bool    clock_is_fake(void)     { return atomic_load_explicit(&fake.on, memory_order_acquire); }
 int64_t clock_cpu_us(void)      { return ask(CLOCK_PROCESS_CPUTIME_ID); }
 
+int64_t clock_ahead_us(void)    { return atomic_load_explicit(&fake.ahead_us, memory_order_relaxed); }
+
 int64_t clock_us(void)
 {
-        int64_t t = UNLIKELY(clock_is_fake()) ? atomic_load(&fake.mono_us) : ask(CLOCK_MONOTONIC);
+        int64_t t = UNLIKELY(clock_is_fake()) ? atomic_load(&fake.mono_us) : ask(CLOCK_MONOTONIC) + clock_ahead_us();
         return t ? t : 1;
 }
 
@@ -37,7 +40,7 @@ when clock_now(void)
 
 void clock_fake(when now)
 {
-        if (!clock_is_fake()) atomic_store(&fake.mono_us, ask(CLOCK_MONOTONIC));
+        if (!clock_is_fake()) atomic_store(&fake.mono_us, ask(CLOCK_MONOTONIC) + clock_ahead_us());
         atomic_store(&fake.wall_us, now.us);
         atomic_store(&fake.on, true);
 }
@@ -53,6 +56,7 @@ void clock_advance(int ms)
 
 void clock_real(void)
 {
+        if (clock_is_fake()) atomic_store(&fake.ahead_us, MAX(clock_ahead_us(), atomic_load(&fake.mono_us) - ask(CLOCK_MONOTONIC)));
         atomic_store(&fake.on, false);
         loop_wake_all();
 }

@@ -143,6 +143,7 @@ void loop_idle(struct loop *l, bool on);                /* on: the next poll doe
 void loop_wake_all(void);
 
 /* clock.c */
+int64_t clock_ahead_us(void);                           /* clock_us() less the system's monotonic clock, while none is fake */
 int64_t clock_real_us(void);                            /* behind any fake: for the watchdog                        */
 
 /* watchdog.c */

@@ -65,7 +65,7 @@ void loop_alarm(struct loop *l)
 {
         const struct timer *t = timers_first(&l->timers);
         if (!t || clock_is_fake()) return;
-        int64_t at_ms = (t->at_us + 999) / 1000, now_ms = (int64_t)uv_now(&l->uv);     /* the same clock, uv_now() of this turn */
+        int64_t at_ms = (t->at_us - clock_ahead_us() + 999) / 1000, now_ms = (int64_t)uv_now(&l->uv);       /* the same clock, uv_now() of this turn */
         if (at_ms >= l->alarm_ms) return;
         l->alarm_ms = at_ms;
         uv_timer_start(&l->alarm, on_alarm, (uint64_t)MAX(at_ms - now_ms, 0), 0);
