@@ -128,7 +128,7 @@ static int64_t arrival(struct load *l)
 {
         int64_t at = l->begun_us + (int64_t)l->next_us;
         if (at >= l->end_us) return 0;
-        l->next_us += -log(1.0 - rand_unit(&l->rand)) * 1e6 / l->rate;
+        l->next_us += -log(1.0 - rand_unit(&l->moments)) * 1e6 / l->rate;
         l->arrived++;
         return at;
 }
@@ -287,7 +287,8 @@ static int run(struct ctx *c, struct job_of_command *j)
         int products = (int)args_number(a, "products");
         if (l->kind != LOAD_ORDERS && !args_has(a, "products")) products = 1000;
         l->rate = (double)args_number(a, "rate");
-        rand_seed(&l->rand, (uint64_t)args_number(a, "seed"));
+        rand_seed(&l->moments, (uint64_t)args_number(a, "seed"));
+        rand_seed(&l->rand, ~(uint64_t)args_number(a, "seed"));
         if (history && !(l->history = fopen(history, "we"))) return fail(c, INVALID_ARGUMENT, "no_file", "cannot write %s", history);
         TRY(shop_open(c, a, (int)args_number(a, "connections"), &l->shop));
         TRY(load_stage(c, l, products, args_has(a, "stock") ? args_number(a, "stock") : ample(l, args_number(a, "seconds"), products)));

@@ -24,7 +24,7 @@ struct load {
         FILE        *history;                           /* a line for each operation on stock; NULL: none     */
 
         double       rate;                              /* arrivals a second                                  */
-        struct rand  rand;
+        struct rand  moments, rand;                     /* when they arrive; what each asks for               */
         int64_t      begun_us, end_us;
         double       next_us;                           /* when the next arrives, from begun_us               */
         int          running, clients;

@@ -104,7 +104,7 @@ static void confirmed(struct ctx *c, struct crowd *w, struct purchase *p, const 
 /* Asks once. returns whether the answer says what became of it */
 static bool ask_once(struct ctx *c, struct crowd *w, struct purchase *p, int patience_ms)
 {
-        int server = (int)rand_below(&w->rand, SERVERS);
+        int server = (int)rand_below(&w->dice, SERVERS);
         struct shop shop = { .client = w->copy->servers[server].client };
         struct answer a = { 0 };
         int64_t begun = clock_us();
@@ -134,7 +134,7 @@ static bool ask_once(struct ctx *c, struct crowd *w, struct purchase *p, int pat
 
 static int cancel(struct ctx *c, struct crowd *w, struct purchase *p)
 {
-        struct shop shop = { .client = w->copy->servers[rand_below(&w->rand, SERVERS)].client };
+        struct shop shop = { .client = w->copy->servers[rand_below(&w->dice, SERVERS)].client };
         struct answer a = { 0 };
         int64_t begun = clock_us();
         str path = arena_printf(c->arena, "/v1/orders/%s/cancel", p->id), key = arena_printf(c->arena, "cancel-%s", p->key);
@@ -155,7 +155,7 @@ static int buy(struct ctx *c, struct crowd *w, struct purchase *p, const struct 
 {
         bool known = false;
         for (int try = 0; try < TRIES && !known; try++) {
-                if (try) TRY(fiber_sleep(c, 40 * try + (int)rand_below(&w->rand, 60)));
+                if (try) TRY(fiber_sleep(c, 40 * try + (int)rand_below(&w->dice, 60)));
                 known = ask_once(c, w, p, m->hasty && try < 2 ? HASTE_MS : PATIENCE_MS);
         }
         if (p->confirmed ? m->asks_twice : m->insists) (void)ask_once(c, w, p, PATIENCE_MS);

@@ -70,6 +70,7 @@ static int storm_and_crowd(struct ctx *c, struct proof *f)
         f->storm.copy = f->crowd.copy = &f->copy;
         f->storm.crowd = &f->crowd;
         rand_seed(&f->crowd.rand, f->seed ^ 0x9e3779b97f4a7c15);
+        rand_seed(&f->crowd.dice, ~f->seed);
         f->crowd.rate = RATE;
         f->crowd.max = MIN(RATE * 12 * f->seconds, PURCHASES_MAX);
         f->crowd.all = calloc((size_t)f->crowd.max, sizeof *f->crowd.all);

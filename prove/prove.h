@@ -64,7 +64,7 @@ struct purchase {
 };
 struct crowd {
         struct copy *copy;
-        struct rand  rand;
+        struct rand  rand, dice;                        /* who comes and wants what; what they do when they are here */
         double rate, next_us;
         int64_t begun_us, end_us;
         struct purchase *all; int n, max;               /* owned                                                    */

@@ -29,7 +29,7 @@ select order_id, (select max(no) + 1 from transfer x where x.order_id = t.order_
   from unnest(:rows.order_id, :rows.attempt, :rows.amount, :rows.cur) as t (order_id, attempt, amount, cur);
 
 -- transfers_close: capture_batch
--- Takes number 1; an earlier attempt in parts may have it already.
+-- Takes number 1; an earlier attempt in parts may have it already. Where a capture has it, nothing is done: the caller counts.
 insert into transfer (order_id, no, kind, attempt, debit, credit, amount_minor, amount_cur, at)
 select order_id, 1, 0, attempt, 1, 2, 0, cur, :at
   from unnest(:rows.order_id, :rows.attempt, :rows.cur) as t (order_id, attempt, cur)

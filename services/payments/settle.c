@@ -319,6 +319,15 @@ static int settlement_get(struct ctx *c, const struct settlement_ref *in, struct
 
 BATCHED(payment_cancelled, order_cancellation, nothing);
 
+/* order.confirmed may have booked its capture since the money was read, for it takes no lock: then number 1 is a capture, and this is done again. */
+static int all_close(struct db *tx, const struct capture_batch *w)
+{
+        int n;
+
+        TRY(n = transfers_close(tx, w));
+        return (size_t)n == w->rows.n ? 0 : fail(db_ctx(tx), ABORTED, "try_again", "the order was captured meanwhile");
+}
+
 /* Not captured yet: number 1 is taken so that order.confirmed, should it come later, finds it voided. Else what is left goes back. */
 static int payment_cancelled(struct ctx *c, struct batch *b)
 {
@@ -346,7 +355,7 @@ static int payment_cancelled(struct ctx *c, struct batch *b)
                 w.rows.v[w.rows.n++] = (struct settlement){ settlement_id("order cancelled", in->id, in->id, STR("")), in->id, m->attempt,
                         is_captured ? SETTLES_REFUND : SETTLES_VOID, money_in(m, is_captured ? rest_of(m) : 0), PENDING, BY_CANCELLATION, in->reason, 0, closed.at, { 0 } };
         }
-        if (closed.rows.n) TRY(transfers_close_later(tx, &closed));
+        if (closed.rows.n) TRY(all_close(tx, &closed));
         if (voids.rows.n) TRY(intents_cancel_later(tx, &voids));
         if (w.rows.n) TRY(settlements_write(tx, &w));
         return tx_commit(tx);
