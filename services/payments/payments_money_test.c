@@ -350,6 +350,43 @@ static int cancels(struct ctx *c, void *arg)
 
 TEST(a_cancelled_order_is_voided_or_given_back_whatever_is_heard_first) { CHECK_OK(run_main(cancels, NULL)); }
 
+/* The consumers of order.confirmed and order.cancelled at work on one order at once, at two replicas. */
+struct half { struct world *w; int order; bool cancels; int code; };
+
+static int half_run(struct ctx *c, void *arg)
+{
+        struct half *h = arg;
+        struct order_line line = { uid_v7(clock_now()), STR("Thing"), 1, { 100, "EUR" }, { 100, "EUR" }, 1900 };
+        struct order_confirmation yes = { order_no(h->order), who_id("alice"), 1, STR("SK-2026-00000001"), { 100, "EUR" }, clock_now(), { &line, 1 } };
+        struct order_cancellation no = { .id = order_no(h->order), .buyer = who_id("alice"), .attempt = 1, .reason = STR("test"), .total = { 100, "EUR" }, .cancelled_at = clock_now() };
+
+        h->code = h->cancels ? elsewhere(h->w, c, &payment_cancelled_op, &no, NULL) : elsewhere(h->w, c, &payment_capture_op, &yes, NULL);
+        return 0;
+}
+
+static int capture_meets_cancel(struct ctx *c, void *arg)
+{
+        (void)arg;
+        SHOP(s, w, c);
+
+        for (int i = 1; i <= 40; i++) {
+                struct half halves[2] = { { w, i, i % 2, 0 }, { w, i, !(i % 2), 0 } };
+                CHECK_OK(charge(w, i, 100, false));
+                GROUP(g, c);
+                CHECK_OK(group_go(g, half_run, &halves[0]));
+                CHECK_OK(group_go(g, half_run, &halves[1]));
+                CHECK_OK(group_wait(g));
+                CHECK_OK(halves[0].code);
+                CHECK_OK(halves[1].code);
+        }
+        settle(w);
+        for (int i = 1; i <= 40; i++) CHECK_EQ(sum(w, i, CAPTURE), sum(w, i, REFUND));
+        balanced(w);
+        return 0;
+}
+
+TEST(nothing_is_kept_of_an_order_whose_cancellation_meets_its_capture) { CHECK_OK(run_main(capture_meets_cancel, NULL)); }
+
 static int returns(struct ctx *c, void *arg)
 {
         (void)arg;
