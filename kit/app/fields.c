@@ -10,6 +10,13 @@
 
 enum { WORD_SHOWN = 40 };
 
+static size_t choices(const struct type *t)
+{
+        size_t n = 0;
+        for (size_t i = 0; i < t->n; i++) n += !t->fields[i].internal && !t->fields[i].secret;
+        return n;
+}
+
 static void choose(struct request *q, str word)
 {
         const struct type *t = q->endpoint->choice;
@@ -28,7 +35,9 @@ static bool take_pair(struct request *q, str pair)
                 flaw_add(q->c, name, "bad_format", "has a broken escape");
                 return true;
         }
-        for (str rest = value, word; rest.p && (word = str_split(&rest, ','), true);) choose(q, word);
+        size_t n = 0, most = choices(q->endpoint->choice);
+        for (str rest = value, word; rest.p && (word = str_split(&rest, ','), true) && n <= most; n++) choose(q, word);
+        if (n > most) flaw_add(q->c, name, "too_many", "must have at most %zu names", most);
         return true;
 }
 

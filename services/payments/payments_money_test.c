@@ -358,7 +358,8 @@ static int half_run(struct ctx *c, void *arg)
         struct half *h = arg;
         struct order_line line = { uid_v7(clock_now()), STR("Thing"), 1, { 100, "EUR" }, { 100, "EUR" }, 1900 };
         struct order_confirmation yes = { order_no(h->order), who_id("alice"), 1, STR("SK-2026-00000001"), { 100, "EUR" }, clock_now(), { &line, 1 } };
-        struct order_cancellation no = { .id = order_no(h->order), .buyer = who_id("alice"), .attempt = 1, .reason = STR("test"), .total = { 100, "EUR" }, .cancelled_at = clock_now() };
+        struct order_cancellation no = { .id = order_no(h->order), .buyer = who_id("alice"), .attempt = 1, .reason = STR("test"), .total = { 100, "EUR" },
+                                         .cancelled_at = clock_now() };
 
         h->code = h->cancels ? elsewhere(h->w, c, &payment_cancelled_op, &no, NULL) : elsewhere(h->w, c, &payment_capture_op, &yes, NULL);
         return 0;

@@ -25,11 +25,17 @@ def quiet(market):
 
 
 @pytest.fixture(scope="session")
-def stranger(market):
-    """A customer with a confirmed order: (token, order)."""
+def strangers_order(market):
+    """(log-in, order) of a customer with a confirmed order."""
     market.token("customer")
     _, login = market.sign_up("Stranger")
-    token = market.log_in(login)["access_token"]
-    answer = market.order(market.product(stock=5), token)
+    answer = market.order(market.product(stock=5), market.log_in(login)["access_token"])
     assert answer.status_code == 201, answer.text
-    return token, answer.json()
+    return login, answer.json()
+
+
+@pytest.fixture()
+def stranger(market, strangers_order):
+    """The same customer, logged in just now: (token, order)."""
+    login, order = strangers_order
+    return market.log_in(login)["access_token"], order

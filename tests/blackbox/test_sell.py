@@ -74,7 +74,7 @@ def test_the_price_is_the_catalogues(market):
     order = market.order(product, quantity=2).json()
     assert order["total"] == {"amount": 2468, "currency": "EUR"} and order["items"][0]["price"]["amount"] == 1234
     problem(market.ask("POST", "/v1/orders", "customer", True, json={"items": [{"product_id": product, "quantity": 1, "price": {"amount": 1, "currency": "EUR"}}]}),
-            400, "invalid", "/items/0/price")
+            403, "import_only", "/items/0/price")
     market.settle()
     payment = market.ask("GET", f"/v1/payments/{order['id']}", "customer").json()
     assert payment["state"] == "captured" and payment["amount"] == order["total"] and payment["captures"] == 1
