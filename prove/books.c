@@ -85,7 +85,7 @@ static struct ctx book(struct copy *k, struct arena *a, int which)
 static int list(struct ctx *c, const char *sql, str orders, struct violation_list *out)
 {
         static const char *const with[] = { "orders", NULL }, *const without[] = { NULL };
-        struct query_plan plan = { 0 };
+        struct query_plan plan = { NULL };
         struct query q = { .name = "invariant", .sql = sql, .in = &books_arg_type, .out = &violation_type, .rows = ROWS_MANY,
                            .params = strstr(sql, "$1") ? with : without, .plan = &plan };
         struct books_arg in = { orders };

@@ -50,7 +50,7 @@ int story_print(struct ctx *c, struct copy *k, const struct crowd *w, const char
         asked_and_told(w, order);
         for (size_t i = 0; i < COUNT(chapters); i++) {
                 struct ctx own = { .arena = c->arena, .op = "prove", .pg = k->books[chapters[i].book], .deadline_us = deadline_in(10000) };
-                struct query_plan plan = { 0 };
+                struct query_plan plan = { NULL };
                 struct query q = { .name = "story", .sql = chapters[i].sql, .in = &about_type, .out = &line_type, .rows = ROWS_MANY, .params = params, .plan = &plan };
                 struct line_list l = { 0 };
                 if (db_run(db(&own), &q, &(struct about){ str_of(order) }, &l) < 0) {
