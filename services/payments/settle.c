@@ -158,7 +158,7 @@ static int captured_too_late(struct db *tx, const struct settlement_list *done, 
 
 int settle_as_told(struct ctx *c, const struct settlement_list *told)
 {
-        struct settlement_batch w = { clock_now(), *told };
+        struct settlement_batch w = { clock_now(), *told }, booked;
         struct money_keys keys = { { arena_many(c->arena, struct order_ref, told->n), told->n } };
         struct order_money_list money;
         struct settlement_list done;
@@ -170,7 +170,8 @@ int settle_as_told(struct ctx *c, const struct settlement_list *told)
         TX(tx, c);
         TRY(money_lock(tx, &keys, &money));
         TRY(settlements_done(tx, &w, &done));           /* those that were pending still */
-        TRY(transfers_add_later(tx, &(struct settlement_batch){ w.at, done }));
+        booked = (struct settlement_batch){ w.at, done };
+        TRY(transfers_add_later(tx, &booked));
         for (size_t i = 0; i < done.n; i++)
                 TRY(settled_emit(tx, &done.v[i]));
         TRY(captured_too_late(tx, &done, &money));
