@@ -200,19 +200,16 @@ int crowd_run(struct ctx *c, struct crowd *w)
 
 /* ---- afterwards ---------------------------------------------------------------------------------------------------------------------- */
 
-struct again { struct crowd *crowd; };
-
 static int once_more(struct ctx *c, int i, void *arg)
 {
-        struct again *a = arg;
-        struct purchase *p = &a->crowd->all[i];
+        struct crowd *w = arg;
+        struct purchase *p = &w->all[i];
         if (!p->confirmed) return 0;
-        for (int try = 0; try < 3 && !ask_once(c, a->crowd, p, PATIENCE_MS); try++) TRY(fiber_sleep(c, 50));
+        for (int try = 0; try < 3 && !ask_once(c, w, p, PATIENCE_MS); try++) TRY(fiber_sleep(c, 50));
         return 0;
 }
 
 int crowd_ask_again(struct ctx *c, struct crowd *w, struct progress *p)
 {
-        struct again a = { w };
-        return spread(c, w->n, 16, once_more, &a, p);
+        return spread(c, w->n, 16, once_more, w, p);
 }

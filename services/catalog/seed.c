@@ -181,7 +181,7 @@ static money price_of(struct rand *r, const struct choice *w)
 /* Three letters of the brand, the ware's, and n: n alone makes it unique. */
 static str sku_of(struct arena *a, const struct choice *w, int32_t n)
 {
-        char letters[4] = "XXX";
+        char letters[4] = { 'X', 'X', 'X' };
         size_t at = 0;
         for (size_t i = 0; i < w->brand.n && at < 3; i++)
                 if (isascii((unsigned char)w->brand.p[i]) && isalpha((unsigned char)w->brand.p[i]))
