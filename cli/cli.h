@@ -76,6 +76,16 @@ str     member_at(str object, const char *path);
 str     text_at(struct ctx *c, str object, const char *path);
 int64_t int_at(str object, const char *path, int64_t none);
 
+/* ---- goods.c: what is sold, and to whom --------------------------------------------------------------------------------- */
+
+struct goods { const char *sku, *name, *description; int64_t price_minor; };
+/* Makes a new product, priced in EUR. Waits. */
+int  goods_product(struct ctx *c, struct shop *s, struct login *staff, const struct goods *g, char id[37]);
+str  goods_stock_body(struct ctx *c, const char *product, int64_t n, const char *reason);       /* of POST /v1/inventory/adjustments */
+int  goods_stock_add(struct ctx *c, struct shop *s, struct login *staff, const char *product, int64_t n, const char *reason);      /* Waits. */
+/* Makes n accounts ("demo-...@souk.example", "demo buyer 1") and logs them in. Waits. */
+int  goods_buyers(struct ctx *c, struct shop *s, const char *who, struct login *v, int n);
+
 /* ---- report.c: what came of it --------------------------------------------------------------------------------------- */
 
 /* On standard error while it goes on: a bar on a terminal, else a line now and then. */

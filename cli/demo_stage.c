@@ -10,43 +10,18 @@
 #include "demo.h"
 #include "fiber.h"
 
-enum { TRIES = 20, PRICE = 1999, BUYERS_AT_ONCE = 8 };
+enum { TRIES = 20, PRICE = 1999 };
 
 int stage_product(struct ctx *c, struct stage *s, const char *name)
 {
-        struct answer answer;
-        str key = fresh_key(c);
-        snprintf(s->sku, sizeof s->sku, "demo-" STR_FMT, STR_ARG(key));
-        str body = arena_printf(c->arena, "{\"sku\":\"%s\",\"name\":\"%s\",\"description\":\"What souk demo sells.\","
-                                "\"price\":{\"amount\":%d,\"currency\":\"EUR\"}}", s->sku, name, PRICE);
-        TRY(shop_must(c, &s->shop, &(struct ask){ POST, STR("/v1/products"), body, key, &s->staff }, &answer));
-        snprintf(s->product, sizeof s->product, STR_FMT, STR_ARG(text_at(c, answer.body, "id")));
-        return 0;
-}
-
-static int buyer_make(struct ctx *c, int i, void *arg)
-{
-        struct stage *s = arg;
-        struct login *l = &s->buyers[i];
-        struct answer answer;
-        str body = arena_printf(c->arena, "{\"email\":\"" STR_FMT "\",\"password\":\"" STR_FMT "\",\"name\":\"Demo buyer %d\"}", STR_ARG(l->email), STR_ARG(l->password), i + 1);
-        TRY(shop_must(c, &s->shop, &(struct ask){ POST, STR("/v1/users"), body, .key = fresh_key(c) }, &answer));
-        return shop_login(c, &s->shop, l);
+        snprintf(s->sku, sizeof s->sku, "demo-" STR_FMT, STR_ARG(fresh_key(c)));
+        return goods_product(c, &s->shop, &s->staff, &(struct goods){ s->sku, name, "What souk demo sells.", PRICE }, s->product);
 }
 
 int stage_buyers(struct ctx *c, struct stage *s, int n)
 {
-        struct progress p;
         s->n_buyers = MIN(n, ACCOUNTS_MAX);
-        for (int i = 0; i < s->n_buyers; i++) {
-                str name = fresh_key(c);
-                s->buyers[i].email = arena_printf(c->arena, "demo-" STR_FMT "@souk.example", STR_ARG(name));
-                s->buyers[i].password = fresh_key(c);
-        }
-        progress_open(&p, "making accounts", "accounts", s->n_buyers);
-        TRY(spread(c, s->n_buyers, BUYERS_AT_ONCE, buyer_make, s, &p));
-        progress_close(&p);
-        return 0;
+        return goods_buyers(c, &s->shop, "demo", s->buyers, s->n_buyers);
 }
 
 static bool says_nothing(int result, const struct answer *a, str slug)

@@ -40,14 +40,6 @@ const char *const load_examples[] = {
 
 /* ---- one request -------------------------------------------------------------------------------------------------------- */
 
-void load_history(const struct load *l, int client, const char *op, const char *product, int64_t quantity, int ok, int64_t start_us, int64_t end_us)
-{
-        static const char *const words[] = { "null", "false", "true" };
-        if (!l->history) return;
-        fprintf(l->history, "{\"client\":%d,\"op\":\"%s\",\"product\":\"%s\",\"quantity\":%lld,\"ok\":%s,\"start_ns\":%lld,\"end_ns\":%lld}\n", client, op, product,
-                (long long)quantity, words[ok + 1], (long long)start_us * 1000, (long long)end_us * 1000);
-}
-
 static void oddity_count(struct load *l, const char *what)
 {
         l->errors++;
@@ -74,14 +66,6 @@ static void judge(struct ctx *c, struct load *l, int r, const struct answer *a)
         }
 }
 
-/* What can be said of the stock: taken, refused, or, when no answer came or it says nothing, not known. */
-static int taken(int r, const struct answer *a, struct ctx *c)
-{
-        if (r == 0 && a->status == 201) return 1;
-        if (r == 0 && a->status >= 400 && a->status < 500 && a->status != 429 && !str_eq(text_at(c, a->body, "slug"), STR("idempotency_in_flight"))) return 0;
-        return -1;
-}
-
 static int order_send(struct ctx *c, struct load *l, int client, struct answer *out)
 {
         struct buf body AUTO(buf_done) = BUF_INIT(1000);
@@ -92,10 +76,10 @@ static int order_send(struct ctx *c, struct load *l, int client, struct answer *
         for (int i = 0; i < lines; i++)
                 buf_printf(&body, "%s{\"product_id\":\"%s\",\"quantity\":1}", i ? "," : "", l->products[(first + i) % l->n_products]);
         buf_lit(&body, "]}");
-        int64_t start = clock_us();
+        struct order_asked asked = { .client = client, .n = lines, .start_us = clock_us() };
         int r = shop_ask(c, &l->shop, &(struct ask){ POST, STR("/v1/orders"), buf_str(&body), fresh_key(c), buyer }, out);
-        for (int i = 0; l->history && i < lines; i++)
-                load_history(l, client, "take", l->products[(first + i) % l->n_products], 1, taken(r, out, c), start, clock_us());
+        for (int i = 0; i < lines; i++) asked.lines[i] = (struct line_asked){ l->products[(first + i) % l->n_products], 1 };
+        history_order(l->history, c, &asked, order_outcome(c, r, out), out);
         return r;
 }
 
@@ -156,7 +140,7 @@ static int client_run(struct ctx *c, void *arg)
                 fault_clear(&own);
                 arena_reset(own.arena);
         }
-        l->running--;
+        if (--l->running == 0) l->ended_us = clock_us();
         arena_free(own.arena);
         return r;
 }
@@ -213,6 +197,7 @@ static int drive(struct ctx *c, struct load *l, int connections, int seconds)
         for (int i = 0; i < connections; i++) TRY(group_go(g, client_run, l));
         fiber_yield();
         TRY(group_go(g, watch, l));
+        TRY(group_go(g, load_clerk, l));
         return group_wait(g);
 }
 
@@ -268,9 +253,8 @@ static int measure(struct ctx *c, struct job_of_command *j, struct load *l)
         struct costs of = costs_of(c, &l->shop);
         TRY(rest(c, &of, &before));
         TRY(drive(c, l, (int)args_number(j->args, "connections"), (int)args_number(j->args, "seconds")));
-        int64_t took_us = clock_us() - l->begun_us;
         TRY(rest(c, &of, &after));
-        tell(l, &j->report, &before, &after, took_us);
+        tell(l, &j->report, &before, &after, l->ended_us - l->begun_us);
         return 0;
 }
 

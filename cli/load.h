@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Souk authors
  *
- * load.h - the open loop of `souk load`: what load_stage.c lays out and load.c then asks for. Private to cli/. */
+ * load.h - the open loop of `souk load`: what load_stage.c lays out, load.c then asks for, and load_history.c writes down. Private to cli/. */
 #ifndef LOAD_H
 #define LOAD_H
 #include <stdio.h>
 #include "chart.h"
 #include "cli.h"
 #include "hash.h"
+#include "history.h"
 #include "latency.h"
 
 enum load_kind { LOAD_ORDERS, LOAD_BROWSE, LOAD_MIXED };
@@ -25,7 +26,7 @@ struct load {
 
         double       rate;                              /* arrivals a second                                  */
         struct rand  moments, rand;                     /* when they arrive; what each asks for               */
-        int64_t      begun_us, end_us;
+        int64_t      begun_us, end_us, ended_us;        /* of arrivals; of the last answer                    */
         double       next_us;                           /* when the next arrives, from begun_us               */
         int          running, clients;
 
@@ -37,5 +38,10 @@ struct load {
 
 /* Products, their stock, accounts of buyers. Waits. */
 int  load_stage(struct ctx *c, struct load *l, int n_products, int64_t stock);
-void load_history(const struct load *l, int client, const char *op, const char *product, int64_t quantity, int ok, int64_t start_us, int64_t end_us);     /* ok -1: not known */
+
+/* ---- load_history.c: only with --history, but for load_put ------------------------------------------------------------------ */
+int     load_history_begin(struct ctx *c, struct load *l, int i);       /* says what there is of product i. Waits.    */
+int     load_put(struct ctx *c, struct load *l, int i, int64_t n);      /* lays in n of it. Waits.                    */
+int64_t load_kept_back(const struct load *l, int i);                    /* of its stock, for the clerk                */
+int     load_clerk(struct ctx *c, void *load);                          /* reads and delivers while others order. Waits. */
 #endif

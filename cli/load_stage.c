@@ -11,13 +11,9 @@ enum { AT_ONCE = 32, ADJUST_MAX = 1000000, PAGE = 100 };
 
 static int product_new(struct ctx *c, struct load *l)
 {
-        struct answer answer;
-        str key = fresh_key(c);
-        str body = arena_printf(c->arena, "{\"sku\":\"load-" STR_FMT "\",\"name\":\"Lantern that everybody wants\",\"description\":\"What souk load orders.\","
-                                "\"price\":{\"amount\":1999,\"currency\":\"EUR\"}}", STR_ARG(key));
-        TRY(shop_must(c, &l->shop, &(struct ask){ POST, STR("/v1/products"), body, key, &l->staff }, &answer));
-        snprintf(l->products[l->n_products++], sizeof *l->products, STR_FMT, STR_ARG(text_at(c, answer.body, "id")));
-        return 0;
+        char sku[64];
+        snprintf(sku, sizeof sku, "load-" STR_FMT, STR_ARG(fresh_key(c)));
+        return goods_product(c, &l->shop, &l->staff, &(struct goods){ sku, "Lantern that everybody wants", "What souk load orders.", 1999 }, l->products[l->n_products++]);
 }
 
 /* One page of the catalogue; *path becomes the next one's, p NULL after the last. Products of one currency only: an order has one. */
@@ -56,47 +52,25 @@ static int products_take(struct ctx *c, struct load *l, int n)
 static int stock_one(struct ctx *c, int i, void *arg)
 {
         struct load *l = arg;
-        struct answer answer;
-        for (int64_t left = l->stock; left > 0; left -= ADJUST_MAX) {
-                str body = arena_printf(c->arena, "{\"product_id\":\"%s\",\"delta\":%lld,\"reason\":\"load\"}", l->products[i], (long long)MIN(left, ADJUST_MAX));
-                int64_t start = clock_us();
-                TRY(shop_must(c, &l->shop, &(struct ask){ POST, STR("/v1/inventory/adjustments"), body, fresh_key(c), &l->staff }, &answer));
-                load_history(l, 0, l->n_products == 1 ? "init" : "put", l->products[i], MIN(left, ADJUST_MAX), 1, start, clock_us());
+        TRY(load_history_begin(c, l, i));
+        for (int64_t left = l->stock - load_kept_back(l, i), n; left > 0; left -= n) {
+                n = MIN(left, ADJUST_MAX);
+                TRY(load_put(c, l, i, n));
         }
-        return 0;
-}
-
-static int buyer_make(struct ctx *c, int i, void *arg)
-{
-        struct load *l = arg;
-        struct login *buyer = &l->buyers[i];
-        struct answer answer;
-        str body = arena_printf(c->arena, "{\"email\":\"" STR_FMT "\",\"password\":\"" STR_FMT "\",\"name\":\"Load buyer %d\"}",
-                            STR_ARG(buyer->email), STR_ARG(buyer->password), i + 1);
-        TRY(shop_must(c, &l->shop, &(struct ask){ POST, STR("/v1/users"), body, fresh_key(c) }, &answer));
-        return shop_login(c, &l->shop, buyer);
-}
-
-static int in_bulk(struct ctx *c, struct load *l, const char *what, const char *unit, int n, int (*fn)(struct ctx *c, int i, void *arg))
-{
-        struct progress p;
-        progress_open(&p, what, unit, n);
-        TRY(spread(c, n, AT_ONCE, fn, l, &p));
-        progress_close(&p);
         return 0;
 }
 
 int load_stage(struct ctx *c, struct load *l, int n_products, int64_t stock)
 {
+        struct progress p;
         l->products = calloc((size_t)n_products, sizeof *l->products);
         if (!l->products) return fail(c, RESOURCE_EXHAUSTED, "no_memory", "no memory for %d products", n_products);
-        for (int i = 0; i < LOAD_BUYERS; i++) {
-                l->buyers[i].email = arena_printf(c->arena, "load-" STR_FMT "@souk.example", STR_ARG(fresh_key(c)));
-                l->buyers[i].password = fresh_key(c);
-        }
         if (l->kind != LOAD_BROWSE) TRY(shop_account(c, &l->shop, "staff", &l->staff));
         TRY(n_products == 1 && l->kind == LOAD_ORDERS ? product_new(c, l) : products_take(c, l, n_products));
-        l->stock = stock;
-        if (l->kind != LOAD_BROWSE) TRY(in_bulk(c, l, "laying in stock", "products", l->n_products, stock_one));
-        return in_bulk(c, l, "making accounts", "accounts", LOAD_BUYERS, buyer_make);
+        if (l->kind != LOAD_BROWSE) TRY(shop_login(c, &l->shop, &l->staff));   /* once, before many need it */
+        l->stock = l->kind == LOAD_BROWSE ? 0 : stock;
+        progress_open(&p, "laying in stock", "products", l->n_products);
+        if (l->stock || l->history) TRY(spread(c, l->n_products, AT_ONCE, stock_one, l, &p));
+        progress_close(&p);
+        return goods_buyers(c, &l->shop, "load", l->buyers, LOAD_BUYERS);
 }

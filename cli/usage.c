@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "text.h"
 
+enum { CHILDREN_MAX = 1000 };
 struct times { int parent; int64_t own_us, ended_us; };                 /* ended: of its children that it has waited for */
 
 static bool times_of(int pid, struct times *out)
@@ -31,16 +32,26 @@ static bool times_of(int pid, struct times *out)
         return true;
 }
 
-static int64_t children_us(int parent)
+int children_of(int parent, int *pids, int max)
 {
-        int64_t sum = 0;
+        int n = 0;
         struct times t;
         DIR *d = opendir("/proc");
-        for (struct dirent *e; d && (e = readdir(d));) {
+        for (struct dirent *e; d && n < max && (e = readdir(d));) {
                 int pid = atoi(e->d_name);
-                if (pid > 0 && times_of(pid, &t) && t.parent == parent) sum += t.own_us;
+                if (pid > 0 && times_of(pid, &t) && t.parent == parent) pids[n++] = pid;
         }
         if (d) closedir(d);
+        return n;
+}
+
+static int64_t children_us(int parent)
+{
+        int pids[CHILDREN_MAX], n = children_of(parent, pids, CHILDREN_MAX);
+        int64_t sum = 0;
+        struct times t;
+        for (int i = 0; i < n; i++)
+                if (times_of(pids[i], &t)) sum += t.own_us;
         return sum;
 }
 

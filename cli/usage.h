@@ -12,6 +12,7 @@
 struct usage { int64_t server_us, database_us; double resident_mib; };  /* -1: not known; resident: the server's peak */
 struct costs { int server_pid, postmaster_pid; };                       /* 0: not known                        */
 
+int children_of(int parent, int *pids, int max);        /* processes whose parent it is, at most `max` of them; how many */
 struct costs costs_of(struct ctx *c, const struct shop *s);
 struct usage usage_now(const struct costs *of);
 #endif

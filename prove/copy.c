@@ -177,24 +177,11 @@ static void shop_of(const struct copy *k, int i, struct shop *out)
 
 static int product_make(struct ctx *c, struct copy *k, struct shop *shop, int i, int64_t stock)
 {
-        struct answer answer;
-        str body = arena_printf(c->arena, "{\"sku\":\"proof-%d\",\"name\":\"%s thing %d\",\"price\":{\"amount\":%d,\"currency\":\"EUR\"}}",
-                                i, i < HOT ? "Hot" : "Cool", i, 499 + 100 * i);
-        TRY(shop_must(c, shop, &(struct ask){ POST, STR("/v1/products"), body, fresh_key(c), &k->staff }, &answer));
-        snprintf(k->products[i], sizeof k->products[i], STR_FMT, STR_ARG(text_at(c, answer.body, "id")));
-        body = arena_printf(c->arena, "{\"product_id\":\"%s\",\"delta\":%lld,\"reason\":\"proof\"}", k->products[i], (long long)stock);
-        return shop_must(c, shop, &(struct ask){ POST, STR("/v1/inventory/adjustments"), body, fresh_key(c), &k->staff }, &answer);
-}
-
-static int buyer_make(struct ctx *c, struct copy *k, struct shop *shop, int i)
-{
-        struct answer answer;
-        struct login *l = &k->buyers[i];
-        l->email = arena_printf(c->arena, "buyer-%d@souk.example", i);
-        l->password = fresh_key(c);
-        str body = arena_printf(c->arena, "{\"email\":\"" STR_FMT "\",\"password\":\"" STR_FMT "\",\"name\":\"Buyer %d\"}", STR_ARG(l->email), STR_ARG(l->password), i);
-        TRY(shop_must(c, shop, &(struct ask){ POST, STR("/v1/users"), body, fresh_key(c) }, &answer));
-        return shop_login(c, shop, l);
+        char sku[24], name[32];
+        snprintf(sku, sizeof sku, "proof-%d", i);
+        snprintf(name, sizeof name, "%s thing %d", i < HOT ? "Hot" : "Cool", i);
+        TRY(goods_product(c, shop, &k->staff, &(struct goods){ sku, name, "What souk prove sells.", 499 + 100 * i }, k->products[i]));
+        return goods_stock_add(c, shop, &k->staff, k->products[i], stock, "proof");
 }
 
 int copy_open(struct ctx *c, struct copy *k, int64_t stock)
@@ -205,7 +192,7 @@ int copy_open(struct ctx *c, struct copy *k, int64_t stock)
         shop_of(k, 0, &shop);
         TRY(shop_account(c, &shop, "staff", &k->staff));
         for (int i = 0; i < PRODUCTS; i++) TRY(product_make(c, k, &shop, i, i < HOT ? stock : 100000));
-        for (int i = 0; i < BUYERS; i++) TRY(buyer_make(c, k, &shop, i));
+        TRY(goods_buyers(c, &shop, "proof", k->buyers, BUYERS));
         for (int i = 0; i < BOOKS; i++) {
                 str url;
                 TRY(pg_url_with(c, str_of(cluster_url(k->cluster)), names[i], NULL, &url));

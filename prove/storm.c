@@ -4,7 +4,6 @@
  * storm.c - what goes wrong, when, and for how long: all of it drawn from the seed before the first order is placed.
  *
  * The same seed draws the same schedule; how far each process had come at that moment is its own. */
-#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +12,9 @@
 #include "clock.h"
 #include "fiber.h"
 #include "prove.h"
+#include "usage.h"
 
+enum { BACKENDS_MAX = 256 };
 enum trouble { KILL_SERVER, PAUSE_SERVER, STOP_DATABASE, KILL_BACKEND, CUT_DATABASE, DELAY_DATABASE, STALL_DATABASE, CUT_CLIENTS, DELAY_CLIENTS, CROWD_AT_ONCE, KINDS };
 
 /* Lengths in ms; a weight is how often it is drawn. A pause outlasts every hold. */
@@ -57,28 +58,23 @@ void storm_draw(struct storm *s, uint64_t seed, int n, int seconds)
         qsort(s->all, (size_t)s->n, sizeof *s->all, by_time);
 }
 
-/* Any process that serves a connection to one of the marketplace's databases. 0: none just now. */
-static int backend_draw(struct storm *s, int postmaster)
+/* Does it serve a connection to one of the marketplace's databases? */
+static bool is_backend(int pid)
 {
-        int found[256], n = 0;
-        DIR *d = opendir("/proc");
-        for (struct dirent *e; d && (e = readdir(d)) && n < 256;) {
-                char path[300], text[600] = "";
-                int pid = atoi(e->d_name), parent = 0;
-                if (pid <= 0) continue;
-                snprintf(path, sizeof path, "/proc/%d/stat", pid);
-                FILE *f = fopen(path, "re");
-                if (f && fgets(text, sizeof text, f) && strrchr(text, ')')) sscanf(strrchr(text, ')') + 1, " %*c %d", &parent);
-                if (f) fclose(f);
-                if (parent != postmaster) continue;
-                snprintf(path, sizeof path, "/proc/%d/cmdline", pid);
-                f = fopen(path, "re");
-                if (f) text[fread(text, 1, sizeof text - 1, f)] = 0;
-                if (f) fclose(f);
-                if (f && strstr(text, " souk_")) found[n++] = pid;
-        }
-        if (d) closedir(d);
-        return n ? found[rand_below(&s->rand, (uint32_t)n)] : 0;
+        char path[64], text[600] = "";
+        snprintf(path, sizeof path, "/proc/%d/cmdline", pid);
+        FILE *f = fopen(path, "re");
+        if (f) text[fread(text, 1, sizeof text - 1, f)] = 0;
+        if (f) fclose(f);
+        return strstr(text, " souk_");
+}
+
+static int backend_draw(struct storm *s)                /* 0: there is none just now */
+{
+        int pids[BACKENDS_MAX], found = 0, n = children_of(cluster_pid(s->copy->cluster), pids, BACKENDS_MAX);
+        for (int i = 0; i < n; i++)
+                if (is_backend(pids[i])) pids[found++] = pids[i];
+        return found ? pids[rand_below(&s->rand, (uint32_t)found)] : 0;
 }
 
 /* ---- one at a time, each for its length ----------------------------------------------------------------------------------------- */
@@ -140,7 +136,7 @@ static int disturb(struct ctx *c, void *arg)
                 if ((pid = cluster_pid(s->copy->cluster)) > 0 && kill(pid, SIGQUIT) == 0) s->done[d->kind]++;
                 return 0;
         case KILL_BACKEND:
-                if ((pid = backend_draw(s, cluster_pid(s->copy->cluster))) > 0 && kill(pid, SIGKILL) == 0) s->done[d->kind]++;
+                if ((pid = backend_draw(s)) > 0 && kill(pid, SIGKILL) == 0) s->done[d->kind]++;
                 return 0;
         case CUT_CLIENTS:
         case DELAY_CLIENTS: return wire(c, s, d, s->copy->servers[d->server].proxy);

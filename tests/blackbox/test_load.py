@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from linear import violations
 from souk import last_json, run
 
 FIGURES = {"rate", "confirmed", "out_of_stock", "errors", "p50_ms", "p90_ms", "p99_ms", "p99.9_ms", "max_ms", "server_cpu_us", "database_cpu_us", "resident_mib"}
@@ -19,11 +20,18 @@ def test_orders_run_out_exactly_where_the_stock_does(market, tmp_path):
     assert result["confirmed"] + result["out_of_stock"] == result["answers"]
     assert 0 < result["p50_ms"] <= result["p90_ms"] <= result["p99_ms"] <= result["p99.9_ms"] <= result["max_ms"]
     assert result["server_cpu_us"] > 0 and result["database_cpu_us"] > 0 and result["resident_mib"] > 1
-    lines = [json.loads(line) for line in history.read_text().splitlines()]
-    assert lines[0]["op"] == "init" and lines[0]["quantity"] == 40
-    taken = [x for x in lines if x["op"] == "take"]
+    lines = history.read_text().splitlines()
+    ops = [json.loads(line) for line in lines]
+    taken = [x for x in ops if x["op"] == "take"]
     assert len(taken) == result["answers"] and sum(x["ok"] for x in taken) == 40
-    assert all(x["start_ns"] < x["end_ns"] for x in lines)
+    assert ops[0]["op"] == "init" and ops[0]["quantity"] == 0 and sum(x["quantity"] for x in ops if x["op"] == "put") == 40
+    assert sum(x["op"] == "read" for x in ops) > 2 and ops[-1]["op"] == "read" and ops[-1]["quantity"] == 0
+    assert all(x["start_ns"] < x["end_ns"] for x in ops)
+    assert not violations(lines)
+    for was, forged in (('"op":"take","product":"%s","quantity":1,"ok":false', '"op":"take","product":"%s","quantity":1,"ok":true'),     # a refusal that was none
+                        ('"op":"read","product":"%s","quantity":0,', '"op":"read","product":"%s","quantity":1,')):                    # one unit too many
+        product = ops[0]["product"]
+        assert violations([line.replace(was % product, forged % product) for line in lines])
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +42,14 @@ def shelves(market):
     return 5
 
 
-def test_browsing_and_mixing_only_read_and_read_mostly(market, shelves):
+def test_browsing_and_mixing_only_read_and_read_mostly(market, shelves, tmp_path):
     browsed = last_json(market.command("load", "browse", "--rate", "200", "--seconds", "1", "--products", str(shelves), "--json"))
     assert browsed["ok"] and browsed["reads"] == browsed["answers"] > 0
-    mixed = last_json(market.command("load", "mixed", "--rate", "200", "--seconds", "2", "--products", str(shelves), "--json"))
+    history = tmp_path / "history.jsonl"
+    mixed = last_json(market.command("load", "mixed", "--rate", "200", "--seconds", "2", "--products", str(shelves), "--stock", "8", "--history", str(history), "--json"))
     assert mixed["ok"] and mixed["reads"] > mixed["confirmed"] > 0 and mixed["errors"] == 0
+    lines = history.read_text().splitlines()
+    assert {json.loads(line)["op"] for line in lines} == {"init", "put", "take", "read"} and not violations(lines)
 
 
 def test_the_same_seed_asks_as_often(market, shelves):
