@@ -104,11 +104,13 @@ struct retail_order *replay_order(struct ctx *c, struct replay *r, str item, con
 
 /* ---- products ------------------------------------------------------------------------------------------------------------------ */
 
+static const char *product_name(const struct retail_product *p)         { return p->name[0] ? p->name : p->sku; }
+
 static void product_json(const struct retail_product *p, struct jw *w)
 {
         jw_object(w);
         jw_key(w, "sku");      jw_z(w, p->sku);
-        jw_key(w, "name");     jw_z(w, p->name[0] ? p->name : p->sku);
+        jw_key(w, "name");     jw_z(w, product_name(p));
         jw_key(w, "brand");    jw_z(w, BRAND);
         jw_key(w, "category"); jw_z(w, "Gifts > Online Retail");
         jw_key(w, "price");
@@ -287,8 +289,17 @@ static str seen_key(const struct seen_key *k)           { return (str){ (const c
 
 /* ---- orders -------------------------------------------------------------------------------------------------------------------- */
 
+/* The standard rate of the United Kingdom rose on 4 January 2011. */
+static int vat_bp_at(when at)
+{
+        when rose;
+        return when_parse(STR("2011-01-04T00:00:00Z"), &rose) == 0 && at.us >= rose.us ? 2000 : 1750;
+}
+
+/* All that an import may say of a line is said, so that the catalogue need not be asked for it. */
 static void order_body(const struct replay *r, const struct retail_order *o, struct buf *body)
 {
+        int vat_bp = vat_bp_at(o->at);
         char at[32];
 
         when_format(o->at, at);
@@ -303,7 +314,9 @@ static void order_body(const struct replay *r, const struct retail_order *o, str
                 buf_int(body, l->quantity);
                 buf_lit(body, ",\"price\":{\"amount\":");
                 buf_int(body, l->price);
-                buf_lit(body, ",\"currency\":\"GBP\"}}");
+                buf_printf(body, ",\"currency\":\"GBP\"},\"vat_bp\":%d,\"name\":", vat_bp);
+                json_write_str(body, str_of(product_name(&r->file.products[l->product])));
+                buf_lit(body, "}");
         }
         buf_lit(body, "]}");
 }

@@ -242,9 +242,10 @@ static int read_kind(struct scan *s, const struct field *f, void *msg, bool patc
 static void make_absent(const struct field *f, void *msg)
 {
         char *p = (char *)msg + f->offset;
+        int64_t n = f->fallback ? f->fallback : f->absent;
         memset(p, 0, f->size);
-        if (f->fallback && f->kind == K_I32) *(int32_t *)p = (int32_t)f->fallback;
-        if (f->fallback && f->kind == K_I64) *(int64_t *)p = f->fallback;
+        if (n && f->kind == K_I32) *(int32_t *)p = (int32_t)n;
+        if (n && f->kind == K_I64) *(int64_t *)p = n;
 }
 
 static int read_value(struct scan *s, const struct field *f, void *msg, bool patch)
@@ -319,7 +320,7 @@ static void missing(struct scan *s, const struct members *m, void *msg)
 {
         for (size_t i = 0; i < m->t->n; i++) {
                 const struct field *f = &m->t->fields[i];
-                if (f->fallback && !(m->seen >> i & 1)) make_absent(f, msg);
+                if ((f->fallback || f->absent) && !(m->seen >> i & 1)) make_absent(f, msg);
                 if (f->optional || f->internal || m->seen >> i & 1) continue;
                 scan_down(s, f->name, f->name_n);
                 flawed(s, "required", "is required");

@@ -49,8 +49,8 @@ bool field_is_absent(const struct field *f, const void *msg)
         if (f->fallback) return false;
         switch (f->kind) {
         case K_BOOL:  return !*(const bool *)p;
-        case K_I32:   return !*(const int32_t *)p;
-        case K_I64:   return !*(const int64_t *)p;
+        case K_I32:   return *(const int32_t *)p == f->absent;
+        case K_I64:   return *(const int64_t *)p == f->absent;
         case K_F64:   return *(const double *)p == 0;
         case K_STR:   return !((const str *)p)->p;
         case K_BYTES: return !((const bytes *)p)->p;
@@ -128,6 +128,9 @@ static int field_check(const struct type *t, const struct field *f, char err[256
         bool whole = (f->kind == K_I32 && !f->names) || f->kind == K_I64;
         if (f->fallback && (!whole || !f->optional || f->internal)) return lie(err, t, f, "only an optional whole number has a fallback");
         if (f->fallback && (f->min || f->max) && (f->fallback < f->min || f->fallback > f->max)) return lie(err, t, f, "the fallback is out of range");
+        if (f->absent && (!whole || !f->optional || f->internal || f->fallback)) return lie(err, t, f, "only an optional whole number without a fallback has a mark for absence");
+        if (f->absent && f->absent >= f->min && f->absent <= f->max) return lie(err, t, f, "the mark for absence could be said");
+        if (f->absent && !f->min && !f->max) return lie(err, t, f, "a number with a mark for absence has a range");
         if (f->format && f->kind != K_STR) return lie(err, t, f, "only a text has a format");
         if (sized && (f->min < 0 || f->min > field_max(f))) return lie(err, t, f, "min lies beyond max");
         if (!sized && f->min > f->max) return lie(err, t, f, "min lies beyond max");

@@ -9,8 +9,9 @@
  *             F(order_draft, 2, note, .max = 500, .optional = true));
  *
  * Absence is the zero value: a str with p NULL, a zero uid, when, money or number, an empty list, a message of absent
- * fields. A field that is not optional must be present on the way in and is always written on the way out; an optional one
- * is left out when absent; one with a fallback has that instead. Tables are const and shared by all threads. type_check() at start finds a member no field covers. */
+ * fields. A number may have a mark of its own for it (`absent`), so that 0 can be said. A field that is not optional must be present
+ * on the way in and is always written on the way out; an optional one is left out when absent; one with a fallback has that
+ * instead. Tables are const and shared by all threads. type_check() at start finds a member no field covers. */
 #ifndef TYPE_H
 #define TYPE_H
 #include "arena.h"
@@ -42,6 +43,8 @@ struct field {
         bool        optional;
         int64_t     fallback;                           /* of an optional number: what it is when JSON leaves it out or says null. It is then never
                                                          * absent, so 0 can be said; 0: none */
+        int64_t     absent;                             /* of an optional number for which 0 can be said and there is no fallback: what stands in its
+                                                         * place when nothing was said, outside min to max. Made by reading JSON; C code sets it itself */
         bool        secret;                             /* never logged, never in an answer                         */
         bool        internal;                           /* the program's own: not in JSON, queries, forms or docs; SQL sees it */
         const struct format *format;

@@ -387,7 +387,7 @@ int cart_items_for_order(struct ctx *c, uid *cart, str secret, struct draft_item
         if (!out->v)
                 return fail(c, RESOURCE_EXHAUSTED, "too_large", "the cart is too large");
         for (size_t i = 0; i < rows.n; i++)
-                out->v[i] = (struct draft_item){ .product_id = rows.v[i].product_id, .quantity = rows.v[i].quantity };
+                out->v[i] = (struct draft_item){ .product_id = rows.v[i].product_id, .quantity = rows.v[i].quantity, .vat_bp = VAT_UNSAID };
         return 0;
 }
 

@@ -17,7 +17,8 @@ MESSAGE(draft_item, "some of a product",
         F(draft_item, 2, quantity, .min = 1, .max = IMPORT_QUANTITY_MAX, .doc = "999 at most, in an import 1,000,000."),
         F(draft_item, 3, price, .optional = true, .min = 0, .max = PRICE_MAX, .doc = "Of one, VAT included, in an import; the catalogue's unless said."),
         F(draft_item, 4, name, .optional = true, .min = 1, .max = 300, .doc = "In an import; the catalogue's unless said."),
-        F(draft_item, 5, vat_bp, .optional = true, .min = 1, .max = 10000, .doc = "In an import; the catalogue's unless said."));
+        F(draft_item, 5, vat_bp, .optional = true, .min = 0, .max = 10000, .absent = VAT_UNSAID,
+          .doc = "In an import, in hundredths of a percent, 0 for none; the catalogue's unless said."));
 MESSAGE(means, "how it is paid",
         F(means, 1, card, .optional = true, .secret = true, .min = 12, .max = 19, .doc = "The card's number, digits only. Left out: the test card that always pays.",
           .example = "\"4242424242424242\""),
@@ -62,7 +63,7 @@ static int import_refuse(struct ctx *c, const struct order_draft *in)
         for (size_t i = 0; i < in->items.n; i++) {
                 if (in->items.v[i].price.cur[0]) flaw_item(c, i, "price", "import_only", why);
                 if (in->items.v[i].name.p)       flaw_item(c, i, "name", "import_only", why);
-                if (in->items.v[i].vat_bp)       flaw_item(c, i, "vat_bp", "import_only", why);
+                if (in->items.v[i].vat_bp != VAT_UNSAID) flaw_item(c, i, "vat_bp", "import_only", why);
         }
         if (c->fault.n_flaws)
                 return r;
@@ -143,7 +144,7 @@ static bool is_plain(const struct order_draft *in)
         if (in->note.p || in->ship_to.line1.p || in->placed_at.us || in->payment.in_parts || !uid_is_zero(in->address_id) || !uid_is_zero(in->buyer) || !uid_is_zero(in->cart_id))
                 return false;
         for (size_t i = 0; i < in->items.n; i++)
-                if (in->items.v[i].price.cur[0] || in->items.v[i].name.p || in->items.v[i].vat_bp) return false;
+                if (in->items.v[i].price.cur[0] || in->items.v[i].name.p || in->items.v[i].vat_bp != VAT_UNSAID) return false;
         return true;
 }
 
@@ -197,7 +198,7 @@ static const struct quote_line *quoted(const struct quote *q, uid product)
 
 static bool is_whole(const struct draft_item *d)
 {
-        return d->price.cur[0] && d->name.p && d->vat_bp;
+        return d->price.cur[0] && d->name.p && d->vat_bp != VAT_UNSAID;
 }
 
 /* A basket with the catalogue's prices adds up already; with others it may not, and then the item that breaks it is named. */
@@ -231,7 +232,7 @@ int draft_lines(struct ctx *c, const struct draft_item_list *items, const struct
                 struct order_line *line = &lines->v[i];
 
                 *line = (struct order_line){ d->product_id, d->name.p ? d->name : q->name, d->quantity, d->price.cur[0] ? d->price : q->price, { 0 },
-                                             d->vat_bp ? d->vat_bp : q->vat_bp };
+                                             d->vat_bp != VAT_UNSAID ? d->vat_bp : q->vat_bp };
                 line->total = line->price;
                 line->total.minor *= line->quantity;                            /* 10^15 at most */
                 line_add(c, i, line, total);

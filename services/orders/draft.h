@@ -6,6 +6,7 @@
 #define DRAFT_H
 #include "book.h"
 
+enum { VAT_UNSAID = -1 };               /* the catalogue's rate; 0 is 0 % */
 struct draft_item  { uid product_id; int32_t quantity; money price; str name; int32_t vat_bp; };        /* the last three by staff only */
 DECLARE_LIST(draft_item);
 struct means       { str card; bool in_parts; };

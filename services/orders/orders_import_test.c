@@ -74,6 +74,32 @@ static int imported(struct ctx *c, void *arg)
 
 TEST(an_import_sets_buyer_date_and_prices_and_is_numbered_in_its_own_year) { CHECK_OK(run_main(imported, NULL)); }
 
+static int no_vat(struct ctx *c, void *arg)
+{
+        (void)arg;
+        SHOP(s, w, c);
+        struct http_answer a, bill, said;
+
+        for (int i = 0; i < 3; i++) stock(&s, i, 9);
+        a = order(&s, "staff#0", "", say(&s, "%s,%s,%s", item(&s, 0, 2, EUR(1000) ",\"name\":\"A book\",\"vat_bp\":0"), item(&s, 1, 1, EUR(1190) ",\"vat_bp\":1900"),
+                                         item(&s, 2, 1, EUR(700))));
+        CHECK_EQ(a.status, 201);
+        CHECK(memmem(a.body.p, a.body.n, "\"vat_bp\":0", 10) != NULL);
+        bill = get(&s, "staff", "/v1/orders/", text_of(a, "id"), "/invoice");
+        CHECK(memmem(bill.body.p, bill.body.n, "\"category\":\"Z\"", 14) != NULL && memmem(bill.body.p, bill.body.n, "\"category\":\"S\"", 14) != NULL);
+        said = order(&s, "staff#1", "", item(&s, 2, 1, EUR(700)));              /* nothing said of VAT: the catalogue's rate, which is not 0 */
+        CHECK_EQ(said.status, 201);
+        CHECK(memmem(said.body.p, said.body.n, "\"vat_bp\":0", 10) == NULL);
+        a = order(&s, "alice#k", "", item(&s, 0, 1, ",\"vat_bp\":0"));          /* and it is said, also when it is 0 */
+        CHECK(says(a, 403, "import_only"));
+        CHECK(memmem(a.body.p, a.body.n, "\"/items/0/vat_bp\"", 17) != NULL);
+        CHECK(blames(order(&s, "staff#2", "", item(&s, 0, 1, ",\"vat_bp\":-1")), "/items/0/vat_bp", "too_small"));
+        AUDIT_QUIET(&s);
+        return 0;
+}
+
+TEST(an_import_can_say_that_there_is_no_vat) { CHECK_OK(run_main(no_vat, NULL)); }
+
 static int thousand_lines(struct ctx *c, void *arg)
 {
         (void)arg;

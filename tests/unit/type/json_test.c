@@ -505,6 +505,31 @@ TEST(an_optional_number_with_a_fallback_can_be_zero_and_comes_back_when_it_is_le
         CHECK_EQ(json_read(&c, &rates_type, STR("{\"low\":101}"), &(struct rates){ 0 }, JSON_STRICT), -INVALID_ARGUMENT);
 }
 
+struct rated { int32_t rate; int64_t times; };
+MESSAGE(rated, "numbers for which 0 can be said and nothing too",
+        F(rated, 1, rate, .optional = true, .min = 0, .max = 100, .absent = -1), F(rated, 2, times, .optional = true, .min = 0, .max = 9, .absent = 10));
+
+TEST(a_number_with_a_mark_for_absence_can_be_zero_and_can_be_left_out)
+{
+        static const struct { const char *text; unsigned mode; int32_t rate; int64_t times; const char *again; } ways[] = {
+                { "{}", JSON_STRICT, -1, 10, "{}" }, { "{\"rate\":0}", JSON_STRICT, 0, 10, "{\"rate\":0}" },
+                { "{\"rate\":null,\"times\":0}", JSON_STRICT, -1, 0, "{\"times\":0}" }, { "{\"rate\":0}", JSON_PATCH, 0, 2, "{\"rate\":0,\"times\":2}" },
+                { "{\"times\":null}", JSON_PATCH, 1, 10, "{\"rate\":1}" } };
+        for (size_t i = 0; i < COUNT(ways); i++) {
+                CTX(c);
+                struct rated r = { ways[i].mode == JSON_PATCH ? 1 : 0, ways[i].mode == JSON_PATCH ? 2 : 0 };
+                struct buf b AUTO(buf_done) = BUF_INIT(1000);
+                CHECK_OK(json_read(&c, &rated_type, str_of(ways[i].text), &r, ways[i].mode));
+                CHECK_EQ(r.rate, ways[i].rate);
+                CHECK_EQ(r.times, ways[i].times);
+                CHECK_EQ(field_is_absent(&rated_type.fields[0], &r), ways[i].rate < 0);
+                json_write(&b, &rated_type, &r);
+                CHECK_STR(buf_str(&b), ways[i].again);
+        }
+        CTX(c);
+        CHECK_EQ(json_read(&c, &rated_type, STR("{\"rate\":-1}"), &(struct rated){ 0 }, JSON_STRICT), -INVALID_ARGUMENT);    /* the mark cannot be said */
+}
+
 TEST(refusing_without_memory_still_refuses)
 {
         for (long n = 1; n < 40; n++) {

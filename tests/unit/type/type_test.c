@@ -79,6 +79,10 @@ TEST(rules_make_sense)
         LIES(pair, "pair.a: only an optional whole number has a fallback", F(pair, 1, a, .fallback = 3), F(pair, 2, b));
         LIES(pair, "pair.a: the fallback is out of range", F(pair, 1, a, .optional = true, .max = 2, .fallback = 3), F(pair, 2, b));
         LIES(texts, "texts.a: only an optional whole number has a fallback", F(texts, 1, a, .optional = true, .fallback = 3));
+        LIES(pair, "pair.a: only an optional whole number without a fallback has a mark", F(pair, 1, a, .max = 2, .absent = -1));
+        LIES(pair, "pair.a: only an optional whole number without a fallback has a mark", F(pair, 1, a, .optional = true, .max = 2, .fallback = 1, .absent = -1));
+        LIES(pair, "pair.a: the mark for absence could be said", F(pair, 1, a, .optional = true, .max = 2, .absent = 2));
+        LIES(pair, "pair.a: a number with a mark for absence has a range", F(pair, 1, a, .optional = true, .absent = -1));
         struct plain { str s; };
         LIES(plain, "plain.s: a plain value is not a message", F_MSG(plain, 1, s, str));
 }
