@@ -78,6 +78,7 @@ int call_(struct ctx *c, const struct op *op, const void *in, void *out)
         child.fault = (struct fault){ 0 };
         child.rider = NULL;
         int r = atomic_load_explicit(&through_wire, memory_order_relaxed) ? run_over_wire(&child, u, op, in, out) : op_run(&child, u, op, in, out);
+        c->steps = child.steps;
         if (r < 0) c->fault = child.fault;              /* the same arena, so a copy of pointers */
         return r;
 }

@@ -58,6 +58,7 @@ struct ctx {
         struct pg     *pg;              /* that service's database on this worker (data)          */
         struct db     *tx;              /* the open transaction; no call leaves the service while there is one */
         struct rider  *rider;           /* what the next transaction must also write (data)       */
+        int            steps;           /* batched operations it has entered: how far along its way it is (data) */
 };
 
 /* Ends an operation with a story: `return fail(c, NOT_FOUND, "no_such_order", "no order %s", id);`

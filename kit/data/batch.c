@@ -10,8 +10,9 @@
  *        `----- deadline, cancelled: unlinks itself and leaves
  *
  * Batches of one worker take turns: the callers of the one under way are the likeliest callers of the next, so letting it end first makes
- * that one larger (an order's three commits then carry twice the callers, at three quarters of the CPU). A batch goes without its
- * turn when 64 callers wait or 2 ms have passed: one that is slow, or that waits for another, holds up nobody for longer. */
+ * that one larger. Of those that wait, the one whose callers have come the least far goes first, so that they catch up with those ahead
+ * of them and share the rest of their way (ADR 22). A batch goes without its turn when 128 callers wait or TURN_MAX_MS have passed: one that
+ * is slow, or that waits for another, holds up nobody for longer. */
 #include <stdlib.h>
 #include "batch.h"
 #include "clock.h"
@@ -68,7 +69,7 @@ size_t batch_run(struct ctx *c, batch_fn fn, struct call *v, size_t n)
         return runs;
 }
 
-enum { ENOUGH = 64, TURN_MAX_MS = 2 };
+enum { ENOUGH = 128, TURN_MAX_MS = 5 };
 
 /* ---- gathering ----------------------------------------------------------------------------------------------- */
 
@@ -82,10 +83,11 @@ struct batcher {
         bool         is_running;        /* the runner fiber lives                                 */
         struct fiber *runner;           /* it, once it has begun                                  */
         struct link  turn;              /* in turns.waiting, while the runner waits for its turn  */
+        int          steps;             /* of its first caller, then                              */
         struct batch_stats stats;
 };
 
-static _Thread_local struct { size_t under_way; struct link waiting; } turns;   /* waiting: of struct batcher, first come first */
+static _Thread_local struct { size_t under_way; struct link waiting; } turns;   /* waiting: of struct batcher, least far first, then first come */
 
 struct waiter {
         struct link   link;
@@ -150,6 +152,16 @@ static bool is_first(const struct batcher *b)
         return turns.under_way == 0 && turns.waiting.next == &b->turn;
 }
 
+static void turn_queue(struct batcher *b)
+{
+        struct link *after = turns.waiting.prev;
+
+        b->steps = list_is_empty(&b->queue) ? 0 : CONTAINER(b->queue.next, struct waiter, link)->call.c->steps;
+        while (after != &turns.waiting && CONTAINER(after, struct batcher, turn)->steps > b->steps)
+                after = after->prev;
+        list_push(after->next, &b->turn);
+}
+
 static void turn_begin(struct batcher *b)
 {
         struct ctx limit = b->model;
@@ -157,7 +169,7 @@ static void turn_begin(struct batcher *b)
         limit.deadline_us = deadline_in(TURN_MAX_MS);
         if (!turns.waiting.next)
                 list_init(&turns.waiting);
-        list_push(&turns.waiting, &b->turn);
+        turn_queue(b);
         while (!is_first(b) && b->stats.waiting < ENOUGH && fiber_park(&limit, "batch, its turn") >= 0)
                 ;
         link_remove(&b->turn);
@@ -243,6 +255,7 @@ int batch_call(struct ctx *c, struct batcher *b, const void *in, void *out)
                 b->is_running = true;
         }
         list_push(&b->queue, &w.link);
+        c->steps++;
         if (++b->stats.waiting == ENOUGH && link_is_in(&b->turn))
                 fiber_wake(b->runner);
         return wait_for(c, b, &w);

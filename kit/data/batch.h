@@ -5,7 +5,7 @@
  *
  * A caller's fiber hands in its call and sleeps. Calls that arrive while one batch runs form the next; it runs set-based in
  * one transaction, each call gets its own verdict, and all are answered after one flush. No tuning: alone, a call costs one ordinary
- * transaction. Batches of one worker, of whatever operation, take turns unless 64 callers wait or 2 ms have passed (batch.c says why).
+ * transaction. Batches of one worker, of whatever operation, take turns unless 128 callers wait or 5 ms have passed (batch.c says why).
  *
  *     run ---> 0: each call has its verdict
  *      |----> -UNAVAILABLE, -DEADLINE_EXCEEDED, -CANCELLED: nobody's fault; every call gets it

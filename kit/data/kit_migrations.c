@@ -51,5 +51,12 @@ const struct migration kit_migrations[] = {
         { 3, "replay",
           "alter table souk_parked add column replay bool not null default false;\n"
           "create index souk_parked_replay on souk_parked (consumer, key) where replay;\n" },
+        /* A batch's lines are much alike: LZ4 makes a fifth of them for less CPU than storing them whole takes. A server built without it keeps
+         * them whole. */
+        { 4, "compressed events",
+          "do $$ begin\n"
+          "  alter table souk_outbox alter payload set compression lz4;\n"
+          "  alter table souk_outbox alter payload set storage extended;\n"
+          "exception when feature_not_supported then null; end $$;\n" },
         { 0 },
 };

@@ -151,6 +151,8 @@ static enum round relay_round(struct relay *r)
         relay_reset(r);
         registry_looked(r);
         r->woken = false;
+        if (r->n == 0)
+                return ROUND_DONE;                      /* nobody here wants to hear of it                    */
         if (db_run(db(&r->c), &relay_read, &from, &rows) < 0)
                 return ROUND_FAILED;
         if (rows.n && r->unasked)
