@@ -17,14 +17,14 @@
 #include "outbox.h"
 #include "pool.h"
 
-enum { FIRST_ARENA = 16 << 20 };
+enum { FIRST_ARENA = 16 << 20, DESCRIPTORS_KEPT = 64 };
 enum news { NEWS_UP = 1, NEWS_STOP };
 
 const struct setting app_settings[] = {
         { "port", SET_INT, "8080", 0, 65535, .doc = "where HTTP is served; 0 picks a free one" },
         { "address", SET_STR, "127.0.0.1", .doc = "the address it is served on; 0.0.0.0 for all" },
         { "workers", SET_INT, "0", 0, WORKERS_MAX, .doc = "threads that serve, each with a loop of its own; 0: one for every two cores" },
-        { "connections", SET_INT, "10000", 1, 1000000, .doc = "open connections of clients, at most, a worker" },
+        { "connections", SET_INT, "10000", 1, 1000000, .doc = "open connections of clients, at most, a worker; fewer when the system grants too few descriptors" },
         { "request-memory", SET_SIZE, "8MiB", 64 << 10, 1 << 30, .doc = "memory of one request, at most" },
         { "head-timeout", SET_MS, "10s", 100, 3600000, .doc = "time a client has to send a request's head" },
         { "body-timeout", SET_MS, "30s", 100, 3600000, .doc = "time a client has to send its body" },
@@ -124,6 +124,19 @@ static size_t largest_body(const struct app *a)
         return max;
 }
 
+/* Connections of clients, for one worker: what is set, but never the descriptors that the databases and the rest need to go on. */
+static int connections_max(const struct app *a)
+{
+        struct rlimit l;
+        int wanted = (int)config_int(a->config, "connections");
+        if (getrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_cur == RLIM_INFINITY) return wanted;
+        int64_t all = (int64_t)l.rlim_cur / a->n_workers, ours = DESCRIPTORS_KEPT + (int64_t)a->n_services * (a->pg_transactions + 3);
+        int64_t room = MAX(all - ours, MAX(all / 4, 1));
+        if (room >= wanted) return wanted;
+        log_say(WARN, "connections_limited", L_INT("wanted", wanted), L_INT("each_worker", room), L_INT("descriptors", (int64_t)l.rlim_cur));
+        return (int)room;
+}
+
 static int http_start(struct ctx *c, struct worker *w)
 {
         struct app *a = w->app;
@@ -132,7 +145,7 @@ static int http_start(struct ctx *c, struct worker *w)
         o.address = config_str(k, "address");
         o.port = w->index ? a->port : (int)config_int(k, "port");
         o.limits.body_max = largest_body(a);
-        o.connections_max = (int)config_int(k, "connections");
+        o.connections_max = connections_max(a);
         o.head_timeout_ms = (int)config_int(k, "head-timeout");
         o.body_timeout_ms = (int)config_int(k, "body-timeout");
         o.idle_timeout_ms = (int)config_int(k, "idle-timeout");

@@ -122,6 +122,7 @@ static void readyz(struct ctx *c, struct exchange *x)
                 if (!u->pg) continue;
                 ctx_limit(&own, PING_MS);
                 check(&out, arena_z(c->arena, arena_printf(c->arena, "database of %s", u->service->name)), pg_ping(&own, u->pg) >= 0, &all);
+                if (pg_is_read_only(u->pg)) check(&out, arena_z(c->arena, arena_printf(c->arena, "%s takes writes", u->service->name)), false, &all);
         }
         jw_array_end(&out);
         jw_key(&out, "ready");

@@ -90,6 +90,7 @@ static void database_gauges(const struct unit *u)
         SET(pg_statements, s.failures, name, "failed");
         SET(pg_reconnects, s.reconnects, name);
         SET(pg_up, s.up, name);
+        SET(pg_read_only, s.read_only, name);
 }
 
 static void batch_gauges(struct worker *w)
@@ -131,10 +132,12 @@ static void statement_gauges(const struct query_stats *q, void *arg)
 
 static void process_gauges(struct worker *w)
 {
-        struct pool_stats p = pool_stats();
+        struct pool_stats p = pool_stats(), asks = pool_ask_stats();
         SET(pool_gauge, p.threads, "threads");
         SET(pool_gauge, p.busy, "busy");
         SET(pool_gauge, p.queued, "queued");
+        SET(pool_gauge, asks.busy, "asking");
+        SET(pool_gauge, asks.queued, "asking_queued");
         SET(pool_jobs, p.done, "done");
         SET(pool_jobs, p.refused, "refused");
         SET(holds, watchdog_reports());

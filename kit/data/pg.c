@@ -64,6 +64,7 @@ void pg_close(struct pg **p)
         struct pg *pg = take(p);
         pg->closing = true;
         if (pg->keeper) fiber_cancel(pg->keeper);
+        if (pg->watcher) fiber_cancel(pg->watcher);
         pg_changed(pg);
         settle(pg, CLOSE_MS, is_working);
         assert(!pg->busy && !pg->leaders);      /* a transaction, or an advisory lock, that outlives its pg */
@@ -91,28 +92,8 @@ struct pg_stats pg_stats(const struct pg *pg)
         return (struct pg_stats){
                 .open = pg->open, .busy = pg->busy, .transactions_max = pg->transactions_max,
                 .in_flight = pg->pipeline_max - pg->slots.free, .waiting = pg->waiting,
-                .statements = pg->statements, .failures = pg->failures, .reconnects = pg->reconnects, .up = pg_is_up(pg),
+                .statements = pg->statements, .failures = pg->failures, .reconnects = pg->reconnects, .up = pg_is_up(pg), .read_only = pg_is_read_only(pg),
         };
-}
-
-struct pg_one { int32_t n; };
-static const struct field pg_one_fields[] = { F(pg_one, 1, n) };
-static const struct type pg_one_type = { "pg_one", "a number", sizeof(struct pg_one), _Alignof(struct pg_one), pg_one_fields,
-                                         COUNT(pg_one_fields), NULL };
-static struct query_plan ping_plan;
-static const struct query ping_query = {
-        .name = "pg_ping", .sql = "select 1 as n", .in = &nothing_type, .out = &pg_one_type, .rows = ROWS_ONE,
-        .params = (const char *const[]){ NULL }, .plan = &ping_plan,
-};
-
-int pg_ping(struct ctx *c, struct pg *pg)
-{
-        struct pg *before = c->pg;
-        struct pg_one one;
-        c->pg = pg;
-        int code = db_run(db(c), &ping_query, NULL, &one);
-        c->pg = before;
-        return MIN(code, 0);
 }
 
 /* ---- making databases ---------------------------------------------------------------------------------------------------- */

@@ -33,8 +33,9 @@ struct pg_options {
 /* Nothing is connected yet; the first use does. Waits not. options are copied. Never NULL. */
 struct pg *pg_open(const struct pg_options *o);
 void  pg_close(struct pg **p);                          /* waits for what is in flight up to 2 s; transactions must have ended. Waits. */
-int   pg_ping(struct ctx *c, struct pg *p);             /* select 1 on the shared connection. Waits.                */
+int   pg_ping(struct ctx *c, struct pg *p);             /* asks on the shared connection whether it takes writes; 0 also when not. Waits. */
 bool  pg_is_up(const struct pg *p);                     /* as far as known, without asking                          */
+bool  pg_is_read_only(const struct pg *p);              /* the same                                                 */
 
 /* Text of a libpq connection string `url` with the database (and user, when not NULL) replaced. In the arena. -INVALID_ARGUMENT */
 int   pg_url_with(struct ctx *c, str url, const char *dbname, const char *user, str *out);
@@ -49,6 +50,6 @@ int   pg_lead(struct ctx *c, struct pg *p, const char *what, struct pg_leader **
 bool  pg_leader_is_lost(const struct pg_leader *l);
 void  pg_leader_end(struct pg_leader **l);
 
-struct pg_stats { int open, busy, transactions_max, in_flight, waiting; uint64_t statements, failures, reconnects; bool up; };
+struct pg_stats { int open, busy, transactions_max, in_flight, waiting; uint64_t statements, failures, reconnects; bool up, read_only; };
 struct pg_stats pg_stats(const struct pg *p);
 #endif

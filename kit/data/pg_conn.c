@@ -133,7 +133,10 @@ struct conn *conn_close(struct conn *k)
         if (!k) return NULL;
         k->kind = CONN_GONE;
         conn_lose(k, "closed");
-        if (k->cancel) k->cancel->conn = NULL;
+        if (k->cancel) {
+                k->cancel->conn = NULL;
+                if (k->cancel->fiber) fiber_cancel(k->cancel->fiber);
+        }
         PQfinish(k->pq);
         free(k->fifo);
         free(k);
@@ -353,9 +356,13 @@ void conn_text(struct conn *k, struct job *j, const char *sql)
 
 static int ask(void *arg)
 {
-        struct cancel *cancel = arg;
         char err[256];
-        return PQcancel(cancel->pq, err, sizeof err) ? 0 : -UNAVAILABLE;
+        return PQcancel(arg, err, sizeof err) ? 0 : -UNAVAILABLE;
+}
+
+static void forget(void *arg)
+{
+        PQfreeCancel(arg);
 }
 
 /* Asks again while what was left behind still runs: a request that comes too early is forgotten by the server. */
@@ -366,12 +373,14 @@ static void cancel_main(void *arg)
         struct ctx c = { .arena = arena_new(64 * 1024), .op = "db_cancel", .pg = pg, .deadline_us = deadline_in(DRAIN_MS) };
         uint64_t ended = cancel->conn ? cancel->conn->ended : 0;
         int code = 0;
+        cancel->fiber = fiber_self();
         while (code == 0 && cancel->conn && is_left(cancel->conn)) {
                 if (cancel->conn->ended != ended) c.deadline_us = deadline_in(DRAIN_MS);        /* it is another's turn */
                 ended = cancel->conn->ended;
                 cancel->conn->cancels++;
-                pool_run(&c, ask, cancel);
-                code = fiber_sleep(&c, CANCEL_AGAIN_MS);
+                code = pool_ask(&c, ask, cancel->pq, forget);
+                if (pool_dropped(code)) cancel->pq = NULL;
+                else code = fiber_sleep(&c, CANCEL_AGAIN_MS);
         }
         if (cancel->conn) {
                 struct conn *k = cancel->conn;
@@ -379,7 +388,7 @@ static void cancel_main(void *arg)
                 if (is_left(k) && k->ended == ended && !pg->closing) conn_lose(k, "the server does not answer");
                 event_flag_signal(&k->quiet);
         }
-        PQfreeCancel(cancel->pq);
+        forget(cancel->pq);
         free(cancel);
         arena_free(c.arena);
         pg_helper_ends(pg);
@@ -392,7 +401,7 @@ void conn_cancel(struct conn *k)
         if (!cancel) return;
         *cancel = (struct cancel){ .pg = k->pg, .conn = k, .pq = PQgetCancel(k->pq) };
         if (!cancel->pq || !pg_helper(k->pg, "db_cancel", cancel_main, cancel)) {
-                PQfreeCancel(cancel->pq);
+                forget(cancel->pq);
                 free(cancel);
                 return;
         }

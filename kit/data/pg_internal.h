@@ -9,7 +9,8 @@
  *
  *     pg_conn.c    one connection: opening, sending, reading, losing it
  *     pg_shared.c  the shared one: who waits for it, reconnecting       pg_pool.c  the exclusive ones: borrowing, giving back, draining
- *     pg.c         open, close, ping, stats, connection strings         pg_lead.c  advisory locks */
+ *     pg.c         open, close, stats, making databases                 pg_lead.c  advisory locks
+ *     pg_open.c    how a connection comes to stand, names               pg_ping.c  is it there, does it take writes */
 #ifndef PG_INTERNAL_H
 #define PG_INTERNAL_H
 #include <libpq-fe.h>
@@ -31,6 +32,7 @@ enum {
         CANCEL_AGAIN_MS = 100,
         BACKSTOP_MS = 60000,                            /* statement_timeout of the sessions: we cancel earlier */
         IDLE_IN_TRANSACTION_MS = 5000,
+        ADDRESSES_MAX = 4, ADDRESS_MAX = 64,            /* of the server's name, and characters of one          */
         BACKOFF_MIN_MS = 50, BACKOFF_MAX_MS = 5000,
 };
 
@@ -61,7 +63,8 @@ enum conn_kind { CONN_SHARED, CONN_EXCLUSIVE, CONN_LEADER, CONN_GONE };
 struct cancel {                         /* a request to the server to cancel what runs on a connection          */
         struct pg   *pg;
         struct conn *conn;              /* NULL: closed meanwhile                                               */
-        PGcancel    *pq;                /* owned                                                                */
+        PGcancel    *pq;                /* owned; NULL: whom nobody answered has it                             */
+        struct fiber *fiber;            /* asks; NULL: not yet                                                  */
 };
 
 struct conn {
@@ -94,6 +97,8 @@ struct pg {
         struct conn  *shared;           /* NULL unless PG_UP                                                    */
         struct fiber *keeper;           /* connects the shared one; NULL: does not run                          */
         bool  keeping;                  /* it was started                                                       */
+        bool  read_only;                /* takes no writes, as far as known; the watcher asks when it does again */
+        struct fiber *watcher;
         int   helpers;                  /* fibers of ours: keeper, drains, cancels                              */
         int   handles;                  /* polls libuv has not closed yet                                       */
         int64_t next_try_us;
@@ -106,6 +111,8 @@ struct pg {
         struct link   dead;             /* lost connections that nobody holds                                   */
         struct buf    scratch;          /* parameters on their way to libpq                                     */
         char  why[200];                 /* it is down                                                           */
+        char  addresses[ADDRESSES_MAX][ADDRESS_MAX];    /* what the server's name last resolved to              */
+        int   n_addresses;
 };
 
 /* ---- pg_conn.c ------------------------------------------------------------------------------------------------ */
@@ -150,6 +157,7 @@ int   pg_borrow(struct ctx *c, struct pg *pg, struct conn **out);       /* an ex
  *   cancel   what runs on it is to be cancelled at the server */
 void  pg_return(struct conn *k, bool cancel);
 void  pg_bury(struct pg *pg);                           /* closes what was lost while nobody held it            */
+void  pg_refused_write(struct pg *pg);                  /* told by whoever saw it (pg_ping.c). Waits not.       */
 void  pg_changed(struct pg *pg);                        /* wakes who waits for a state or an end               */
 /* Starts a fiber that counts as a helper of pg; it calls pg_helper_ends() last. returns false: could not be started */
 bool  pg_helper(struct pg *pg, const char *name, void (*fn)(void *arg), void *arg);

@@ -4,41 +4,22 @@
  * pg_open.c - opening a connection without holding up the loop, and connection strings.
  *
  * libpq goes through its states while the fiber sleeps on the socket. It would resolve names itself, and block: so a single host's
- * name is resolved on the pool first and handed over as hostaddr. What a session must know goes along in the start packet
- * (`options`), which saves round trips: generic plans always (a statement is planned once), no JIT, bounds on time. Exclusive
- * connections, where the set-based statements of batches run, also have the plans switched off that were made while a table was
- * empty and scan it when it is full. */
+ * name is resolved elsewhere first and handed over as hostaddr. What it last resolved to stays good while the resolver says nothing.
+ *
+ * What a session must know goes along in the start packet (`options`), which saves round trips: generic plans always (a statement is
+ * planned once), no JIT, bounds on time. Exclusive connections, where the set-based statements of batches run, also have the plans
+ * switched off that were made while a table was empty and scan it when it is full. */
 #include "pg_internal.h"
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "clock.h"
+#include "dns.h"
 #include "io.h"
-#include "pool.h"
 
-enum { OPTIONS_MAX = 64, ADDRESSES_MAX = 4 };
+enum { OPTIONS_MAX = 64, LOOKUP_MS = 1000 };
 
 /* ---- names ------------------------------------------------------------------------------------------------------------ */
-
-struct lookup { const char *host; char addresses[ADDRESSES_MAX * 64], hosts[ADDRESSES_MAX * 256]; };
-
-static int look_up(void *arg)
-{
-        struct lookup *l = arg;
-        struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG }, *list = NULL;
-        if (getaddrinfo(l->host, NULL, &hints, &list) != 0) return -UNAVAILABLE;
-        int n = 0;
-        for (struct addrinfo *at = list; at && n < ADDRESSES_MAX; at = at->ai_next) {
-                char text[64];
-                if (getnameinfo(at->ai_addr, at->ai_addrlen, text, sizeof text, NULL, 0, NI_NUMERICHOST) != 0) continue;
-                size_t a = strlen(l->addresses), h = strlen(l->hosts);
-                snprintf(l->addresses + a, sizeof l->addresses - a, "%s%s", n ? "," : "", text);
-                snprintf(l->hosts + h, sizeof l->hosts - h, "%s%s", n ? "," : "", l->host);
-                n++;
-        }
-        freeaddrinfo(list);
-        return n ? 0 : -UNAVAILABLE;
-}
 
 static bool needs_lookup(const char *host)
 {
@@ -47,6 +28,34 @@ static bool needs_lookup(const char *host)
         bool is_number = getaddrinfo(host, NULL, &hints, &list) == 0;
         if (is_number) freeaddrinfo(list);
         return !is_number;
+}
+
+/* Where host is now, into pg->addresses; where it was last when the resolver says nothing. Waits. */
+static int look_up(struct ctx *c, struct pg *pg, const char *host)
+{
+        struct address found[DNS_MAX];
+        struct ctx own = *c;
+        if (pg->n_addresses) ctx_limit(&own, LOOKUP_MS);
+        int n = dns_lookup(&own, str_of(host), 0, found);
+        if (n < 0 && pg->n_addresses && n != -CANCELLED) return 0;
+        if (n < 0) {
+                fault_copy(c, &own);
+                return n == -UNAVAILABLE ? fail_down(c, 1000, arena_printf(c->arena, "no address for the name %s", host).p) : n;
+        }
+        pg->n_addresses = 0;
+        for (int i = 0; i < n && pg->n_addresses < ADDRESSES_MAX; i++)
+                if (getnameinfo((struct sockaddr *)&found[i].to, found[i].n, pg->addresses[pg->n_addresses], ADDRESS_MAX, NULL, 0, NI_NUMERICHOST) == 0)
+                        pg->n_addresses++;
+        return pg->n_addresses ? 0 : fail_down(c, 1000, "its name has no address that can be written");
+}
+
+/* "what,what": `what` of each of its addresses; the name itself for libpq to check certificates against. */
+static const char *each_address(struct ctx *c, const struct pg *pg, const char *host)
+{
+        struct buf b AUTO(buf_done) = BUF_INIT(ADDRESSES_MAX * 256);
+        for (int i = 0; i < pg->n_addresses; i++)
+                buf_printf(&b, "%s%s", i ? "," : "", host ? host : pg->addresses[i]);
+        return buf_error(&b) < 0 ? NULL : arena_z(c->arena, buf_str(&b));
 }
 
 /* ---- parameters ------------------------------------------------------------------------------------------------------- */
@@ -109,14 +118,11 @@ static int settings_make(struct ctx *c, struct pg *pg, enum conn_kind kind, PQco
         if (!*options) return fail(c, RESOURCE_EXHAUSTED, "memory", "no memory for a connection string");
         const char *host = *setting(s, "host"), *addr = *setting(s, "hostaddr");
         if (addr || !needs_lookup(host)) return 0;
-        struct lookup *l = arena_one(c->arena, struct lookup);
-        if (!l) return fail(c, RESOURCE_EXHAUSTED, "memory", "no memory for a connection string");
-        l->host = host;
-        int code = pool_run(c, look_up, l);
-        if (code == -UNAVAILABLE) return fail_down(c, 1000, arena_printf(c->arena, "no address for the name %s", host).p);
-        TRY(code);
-        *setting(s, "host") = l->hosts;
-        *setting(s, "hostaddr") = l->addresses;
+        TRY(look_up(c, pg, host));
+        const char *hosts = each_address(c, pg, host), *addresses = each_address(c, pg, NULL);
+        if (!hosts || !addresses) return fail(c, RESOURCE_EXHAUSTED, "memory", "no memory for a connection string");
+        *setting(s, "host") = hosts;
+        *setting(s, "hostaddr") = addresses;
         return 0;
 }
 

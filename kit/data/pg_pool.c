@@ -60,11 +60,24 @@ void pg_return(struct conn *k, bool cancel)
         if (!pg_helper(k->pg, "db_drain", drain_main, k)) discard(k);
 }
 
+static struct conn *idle_one(struct pg *pg)
+{
+        struct link *e = list_pop(&pg->idle);
+        pg->n_idle -= e != NULL;
+        return e ? CONTAINER(e, struct conn, link) : NULL;
+}
+
+/* A server that has no connection left for us may have given us some before: then one of those does, when its turn comes. */
 static int open_another(struct ctx *c, struct pg *pg, struct conn **out)
 {
-        int code = conn_open(c, pg, CONN_EXCLUSIVE, out);
+        int code = conn_open(c, pg, CONN_EXCLUSIVE, out), waited = 0;
         if (code == 0) pg->open++;
-        return code;
+        if (code != -UNAVAILABLE) return code;
+        pg->waiting++;
+        while (!(*out = idle_one(pg)) && pg->open && !pg->closing && waited == 0) waited = event_flag_wait(c, &pg->changed);
+        pg->waiting--;
+        if (*out) fault_clear(c);
+        return *out ? 0 : waited < 0 ? waited : code;
 }
 
 int pg_borrow(struct ctx *c, struct pg *pg, struct conn **out)
@@ -78,14 +91,8 @@ int pg_borrow(struct ctx *c, struct pg *pg, struct conn **out)
                 TRY(code);
         }
         pg->busy++;
-        struct link *e = list_pop(&pg->idle);
-        int code = 0;
-        if (e) {
-                pg->n_idle--;
-                *out = CONTAINER(e, struct conn, link);
-        } else {
-                code = open_another(c, pg, out);
-        }
+        *out = idle_one(pg);
+        int code = *out ? 0 : open_another(c, pg, out);
         if (code < 0) {
                 pg->busy--;
                 sem_give(&pg->room);

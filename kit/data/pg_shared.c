@@ -152,5 +152,6 @@ void pg_lost(struct conn *k)
                 pg->n_idle--;
                 pg->open--;
                 list_push(&pg->dead, &k->link);
+                pg_changed(pg);
         }
 }

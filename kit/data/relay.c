@@ -166,7 +166,7 @@ static enum round relay_round(struct relay *r)
                 r->cursor = (struct place){ row->tx, row->id, 0 };
                 r->stats.rows++;
                 r->stats.events += lines_in(row->payload);
-                r->stats.lag_us = clock_now().us - row->at.us;
+                r->stats.lag_us = MAX(clock_now().us - row->at.us, (int64_t)0);  /* clocks are set back */
         }
         return rows.n == ROWS ? ROUND_MORE : ROUND_DONE;
 }

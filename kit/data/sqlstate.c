@@ -34,6 +34,7 @@ static const struct { const char *state; enum code code; const char *say; } stat
         { "40",    ABORTED,             "it met another change; try again" },
         { "08",    UNAVAILABLE,         "the connection failed" },
         { "53",    UNAVAILABLE,         "the database has no room" },
+        { "58",    UNAVAILABLE,         "the database's own machine fails it" },
         { "22",    INVALID_ARGUMENT,    NULL },                                 /* data exceptions */
         { "54",    INVALID_ARGUMENT,    NULL },                                 /* over a limit of the server */
 };
@@ -101,6 +102,7 @@ int sqlstate_fail(struct ctx *c, const char *what, const PGresult *r)
         int length = (int)strcspn(message, "\n");
         enum code code = i < 0 ? INTERNAL : states[i].code;
         if (!*state) return fail_down(c, 1000, message);        /* libpq's own: the connection broke */
+        if (!strcmp(state, "25006") && c->pg) pg_refused_write(c->pg);
         if (code == UNAVAILABLE) return fail_down(c, 1000, states[i].say);
         if (code == INTERNAL) return fail(c, INTERNAL, "database", "%s: %.*s (SQLSTATE %.5s)", what, length, message, state);
         const struct constraint *k = called(c, r);

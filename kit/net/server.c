@@ -3,7 +3,7 @@
  *
  * server.c - listening, admitting, draining: the life of a server around its connections (conn.c).
  *
- * One fiber accepts. A connection too many is told 503 by a fiber of its own, so that a slow reader of that answer holds nobody up;
+ * One fiber accepts. A connection too many, or one that took the last descriptor, is told 503 by a fiber of its own, so that a slow reader of that answer holds nobody up;
  * too many of those are closed without a word. Draining cancels the idle and waits for the busy. */
 #include <stdlib.h>
 #include "clock.h"
@@ -83,7 +83,7 @@ void server_conn_ended(struct server *s, struct conn *k)
 
 static void admit(struct server *s, struct sock *sock)
 {
-        bool refused = s->stats.open >= s->stats.connections_max;
+        bool refused = s->stats.open >= s->stats.connections_max || listen_is_short(s->listener);
         s->stats.accepted++;
         s->stats.refused += refused;
         struct conn *k = refused && s->refusing >= REFUSALS_MAX ? NULL : calloc(1, sizeof *k);

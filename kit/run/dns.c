@@ -66,7 +66,7 @@ int dns_lookup(struct ctx *c, str host, int port, struct address out[DNS_MAX])
         if (address_parse(host, port, &out[0]) == 0) return 1;
         struct lookup *q = calloc(1, sizeof *q);
         if (!q) return fail(c, RESOURCE_EXHAUSTED, "no_memory", "no memory to look up a name");
-        q->job = (struct job){ .fn = resolve, .arg = q, .drop = free };
+        q->job = (struct job){ .lane = LANE_ASK, .fn = resolve, .arg = q, .drop = free };
         memcpy(q->host, host.p, host.n);
         snprintf(q->port, sizeof q->port, "%d", port);
         TRY(job_run(c, &q->job, "dns_lookup"));         /* from a failure on, q is the pool's */

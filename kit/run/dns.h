@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Souk authors
  *
- * dns.h - names to addresses; private to run/.
+ * dns.h - names to addresses; for kit only.
  *
- * Numbers are read here; names are asked of the system's resolver (getaddrinfo, RFC 3493) on the pool, for it blocks. */
+ * Numbers are read here; names are asked of the system's resolver (getaddrinfo, RFC 3493) on the pool's askers, for it blocks. */
 #ifndef DNS_H
 #define DNS_H
 #include <netdb.h>

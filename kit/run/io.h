@@ -45,8 +45,9 @@ struct listener;
  *   returns  0, -ALREADY_EXISTS the address is taken, -INVALID_ARGUMENT not an address, -PERMISSION_DENIED */
 int  listen_open(struct ctx *c, str address, int port, int backlog, struct listener **out);
 int  listen_port(const struct listener *l);
-/* Waits. returns 0; -CANCELLED after listen_close() or cancellation; running out of descriptors is waited out (100 ms), told once a second. */
+/* Waits. returns 0; -CANCELLED after listen_close() or cancellation; running out of descriptors is waited out (20 ms), told once a second. */
 int  listen_accept(struct ctx *c, struct listener *l, struct sock **out);
+bool listen_is_short(const struct listener *l);         /* what was accepted last has the last descriptor there is: close it soon */
 void listen_close(struct listener **l);
 /* True when somebody listens there now: binds once exclusively to see. */
 bool port_is_taken(str address, int port);

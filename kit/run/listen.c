@@ -2,11 +2,15 @@
  * SPDX-FileCopyrightText: The Souk authors
  *
  * listen.c - listening sockets. Options set on one (TCP_NODELAY) are inherited by what it accepts, so that an accepted
- * connection costs one system call. A listener that is closed while a fiber waits in it is freed by that fiber. */
+ * connection costs one system call. A listener that is closed while a fiber waits in it is freed by that fiber.
+ *
+ * It keeps a descriptor to spare: when the program has no other left, that one takes the next caller, who can then be told so instead of
+ * waiting for nothing. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 #include "clock.h"
 #include "dns.h"
@@ -15,13 +19,15 @@
 #include "sock.h"
 #include "watch.h"
 
-enum { SHORTAGE_MS = 100, SHORTAGE_TOLD_MS = 1000 };
+enum { SHORTAGE_MS = 20, SHORTAGE_TOLD_MS = 1000 };
 
 struct listener {
         struct watch w;
         int          port;
         bool         accepting;         /* a fiber is in listen_accept()                            */
         bool         closed;
+        int          spare;             /* a descriptor for nothing; -1: it was needed                      */
+        bool         is_short;          /* the last connection got it                                       */
         int64_t      told_us;           /* when a shortage of descriptors was last logged           */
 };
 
@@ -69,6 +75,7 @@ int listen_open(struct ctx *c, str address, int port, int backlog, struct listen
         assert(l);
         watch_setup(&l->w, fd, listener_gone);
         l->port = port_of(fd);
+        l->spare = eventfd(0, EFD_CLOEXEC);
         *out = l;
         return 0;
 }
@@ -81,8 +88,14 @@ int listen_port(const struct listener *l)
 static void release(struct listener *l)
 {
         int fd = l->w.fd;
+        if (l->spare >= 0) close(l->spare);
         watch_close(&l->w);
         close(fd);
+}
+
+bool listen_is_short(const struct listener *l)
+{
+        return l->is_short;
 }
 
 void listen_close(struct listener **l)
@@ -111,12 +124,30 @@ static bool is_of_peer(int error)
                error == ENONET || error == EHOSTUNREACH || error == ENETUNREACH || error == EOPNOTSUPP || error == ETIMEDOUT;
 }
 
+static int accept_now(const struct listener *l, struct sockaddr_storage *peer)
+{
+        socklen_t n = sizeof *peer;
+        return accept4(l->w.fd, (struct sockaddr *)peer, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+/* The next connection; with the spare descriptor when there is no other. */
+static int accept_one(struct listener *l, struct sockaddr_storage *peer)
+{
+        if (l->spare < 0) l->spare = eventfd(0, EFD_CLOEXEC);
+        int fd = accept_now(l, peer);
+        l->is_short = fd < 0 && (errno == EMFILE || errno == ENFILE) && l->spare >= 0;
+        if (!l->is_short) return fd;
+        tell_shortage(l, errno);
+        close(l->spare);
+        l->spare = -1;
+        return accept_now(l, peer);
+}
+
 static int accept_some(struct ctx *c, struct listener *l, struct sock **out)
 {
         while (!l->closed) {
                 struct sockaddr_storage peer;
-                socklen_t n = sizeof peer;
-                int fd = accept4(l->w.fd, (struct sockaddr *)&peer, &n, SOCK_NONBLOCK | SOCK_CLOEXEC), error = errno;
+                int fd = accept_one(l, &peer), error = errno;
                 if (fd >= 0) {
                         *out = sock_adopt(fd, &peer);
                         if (*out) return 0;

@@ -4,118 +4,137 @@
  * pool.c - a few threads and a bounded queue.
  *
  * A job is in the queue, running, or done; the lock is held for the moves only. Jobs of pool_run() lie on the stack of the
- * fiber, which stays until its job has left the queue or has run. Detached jobs (names being resolved, which nothing can
- * interrupt) lie in the heap and are freed by whichever side comes last. */
+ * fiber, which stays until its job has left the queue or has run. Jobs that ask another machine, which nothing can interrupt, have
+ * a lane of their own: they lie in the heap, are freed by whichever side comes last, and at the end of the program those that still
+ * have no answer are left behind. */
 #include <stdlib.h>
 #include "fiber.h"
 #include "inside.h"
 #include "pool.h"
 #include "pool_inside.h"
 
-enum { THREADS_MAX = 64 };
+enum { THREADS_MAX = 64, QUEUE_MAX = 256 };
 
-static struct {
+struct lane {
         pthread_mutex_t lock;
-        pthread_cond_t  filled;
+        pthread_cond_t  filled, left;
         struct link     queue;
-        pthread_t       threads[THREADS_MAX];
         bool            stop;
+        bool            leaves;         /* the end does not wait for what runs                      */
         struct pool_stats stats;
-} pool = { .lock = PTHREAD_MUTEX_INITIALIZER, .filled = PTHREAD_COND_INITIALIZER, .queue = { &pool.queue, &pool.queue } };
+};
+
+#define LANE(i) { .lock = PTHREAD_MUTEX_INITIALIZER, .filled = PTHREAD_COND_INITIALIZER, .left = PTHREAD_COND_INITIALIZER, \
+                  .queue = { &lanes[i].queue, &lanes[i].queue }, .leaves = (i) == LANE_ASK }
+static struct lane lanes[] = { [LANE_WORK] = LANE(LANE_WORK), [LANE_ASK] = LANE(LANE_ASK) };
 
 static void *work(void *arg)
 {
-        (void)arg;
-        pthread_mutex_lock(&pool.lock);
+        struct lane *p = arg;
+        pthread_mutex_lock(&p->lock);
         for (;;) {
-                while (list_is_empty(&pool.queue) && !pool.stop) pthread_cond_wait(&pool.filled, &pool.lock);
-                struct link *e = list_pop(&pool.queue);
+                while (list_is_empty(&p->queue) && !p->stop) pthread_cond_wait(&p->filled, &p->lock);
+                struct link *e = list_pop(&p->queue);
                 if (!e) break;
                 struct job *j = CONTAINER(e, struct job, link);
-                pool.stats.queued--;
-                pool.stats.busy++;
+                p->stats.queued--;
+                p->stats.busy++;
                 j->state = JOB_RUNS;
-                pthread_mutex_unlock(&pool.lock);
+                pthread_mutex_unlock(&p->lock);
                 int result = j->fn(j->arg);
-                pthread_mutex_lock(&pool.lock);
-                pool.stats.busy--;
-                pool.stats.done++;
+                pthread_mutex_lock(&p->lock);
+                p->stats.busy--;
+                p->stats.done++;
                 j->result = result;
                 j->state = JOB_DONE;
                 if (j->fiber) fiber_wake_from_anywhere(j->fiber, j->home);
                 else j->drop(j->arg);
         }
-        pthread_mutex_unlock(&pool.lock);
+        p->stats.threads--;
+        pthread_cond_signal(&p->left);
+        pthread_mutex_unlock(&p->lock);
         return NULL;
 }
 
-static void start_locked(int threads, int queue_max)
+static void start_locked(struct lane *p, int threads, int queue_max)
 {
-        pool.stop = false;
-        pool.stats = (struct pool_stats){ .queue_max = queue_max };
-        for (; pool.stats.threads < threads; pool.stats.threads++)
-                if (pthread_create(&pool.threads[pool.stats.threads], NULL, work, NULL) != 0) break;
-        assert(pool.stats.threads > 0);
+        pthread_attr_t detached;
+        pthread_t t;
+        p->stop = false;
+        p->stats = (struct pool_stats){ .threads = p->stats.threads, .busy = p->stats.busy, .queue_max = queue_max };
+        pthread_attr_init(&detached);
+        pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+        for (; p->stats.threads < threads; p->stats.threads++)
+                if (pthread_create(&t, &detached, work, p) != 0) break;
+        pthread_attr_destroy(&detached);
+        assert(p->stats.threads > 0);
 }
 
 void pool_start(int threads, int queue_max)
 {
+        struct lane *p = &lanes[LANE_WORK];
         assert(threads >= 1 && threads <= THREADS_MAX && queue_max >= 1);
-        pthread_mutex_lock(&pool.lock);
-        assert(pool.stats.threads == 0);
-        start_locked(threads, queue_max);
-        pthread_mutex_unlock(&pool.lock);
+        pthread_mutex_lock(&p->lock);
+        assert(p->stats.threads == 0);
+        start_locked(p, threads, queue_max);
+        pthread_mutex_unlock(&p->lock);
+}
+
+static void stop(struct lane *p)
+{
+        pthread_mutex_lock(&p->lock);
+        p->stop = true;
+        pthread_cond_broadcast(&p->filled);
+        while (p->stats.threads > (p->leaves ? p->stats.busy : 0)) pthread_cond_wait(&p->left, &p->lock);
+        pthread_mutex_unlock(&p->lock);
 }
 
 void pool_stop(void)
 {
-        pthread_mutex_lock(&pool.lock);
-        int n = pool.stats.threads;
-        pool.stop = true;
-        pthread_cond_broadcast(&pool.filled);
-        pthread_mutex_unlock(&pool.lock);
-        for (int i = 0; i < n; i++) pthread_join(pool.threads[i], NULL);
-        pthread_mutex_lock(&pool.lock);
-        pool.stats.threads = 0;
-        pthread_mutex_unlock(&pool.lock);
+        for (size_t i = 0; i < COUNT(lanes); i++) stop(&lanes[i]);
 }
 
-struct pool_stats pool_stats(void)
+static struct pool_stats stats_of(struct lane *p)
 {
-        pthread_mutex_lock(&pool.lock);
-        struct pool_stats s = pool.stats;
-        pthread_mutex_unlock(&pool.lock);
+        pthread_mutex_lock(&p->lock);
+        struct pool_stats s = p->stats;
+        pthread_mutex_unlock(&p->lock);
         return s;
 }
 
+struct pool_stats pool_stats(void)              { return stats_of(&lanes[LANE_WORK]); }
+struct pool_stats pool_ask_stats(void)          { return stats_of(&lanes[LANE_ASK]); }
+
 static bool enqueue(struct job *j)
 {
-        pthread_mutex_lock(&pool.lock);
-        if (pool.stats.threads == 0) start_locked(2, 256);
-        bool room = pool.stats.queued < pool.stats.queue_max;
+        struct lane *p = &lanes[j->lane];
+        pthread_mutex_lock(&p->lock);
+        if (p->stats.threads == 0 || p->stop) start_locked(p, j->lane == LANE_ASK ? POOL_ASKERS : 2, QUEUE_MAX);
+        bool room = p->stats.queued < p->stats.queue_max;
         if (room) {
-                list_push(&pool.queue, &j->link);
-                pool.stats.queued++;
-                pthread_cond_signal(&pool.filled);
+                list_push(&p->queue, &j->link);
+                p->stats.queued++;
+                pthread_cond_signal(&p->filled);
         } else {
-                pool.stats.refused++;
+                p->stats.refused++;
         }
-        pthread_mutex_unlock(&pool.lock);
+        pthread_mutex_unlock(&p->lock);
         return room;
 }
 
 /* The state of the job now; one that still waits for a thread is taken back when the fiber gives up. */
 static enum job_state look(struct job *j, bool gives_up)
 {
-        pthread_mutex_lock(&pool.lock);
+        struct lane *p = &lanes[j->lane];
+        pthread_mutex_lock(&p->lock);
         enum job_state state = j->state;
         if (gives_up && state == JOB_QUEUED) {
                 link_remove(&j->link);
-                pool.stats.queued--;
+                p->stats.queued--;
         } else if (gives_up && j->drop && state == JOB_RUNS) {
                 j->fiber = NULL;
         }
-        pthread_mutex_unlock(&pool.lock);
+        pthread_mutex_unlock(&p->lock);
         return state;
 }
 
@@ -146,4 +165,34 @@ int pool_run(struct ctx *c, int (*fn)(void *arg), void *arg)
 {
         struct job j = { .fn = fn, .arg = arg };
         return job_run(c, &j, "pool_run");
+}
+
+/* ---- asking others ----------------------------------------------------------------------------------------------------- */
+
+struct errand { struct job job; int (*fn)(void *arg); void *arg; void (*drop)(void *arg); };
+
+static int errand_run(void *arg)
+{
+        struct errand *e = arg;
+        return e->fn(e->arg);
+}
+
+static void errand_drop(void *arg)
+{
+        struct errand *e = arg;
+        e->drop(e->arg);
+        free(e);
+}
+
+int pool_ask(struct ctx *c, int (*fn)(void *arg), void *arg, void (*drop)(void *arg))
+{
+        struct errand *e = calloc(1, sizeof *e);
+        if (!e) {
+                drop(arg);
+                return fail(c, RESOURCE_EXHAUSTED, "no_memory", "no memory to ask another machine");
+        }
+        *e = (struct errand){ { .lane = LANE_ASK, .fn = errand_run, .arg = e, .drop = errand_drop }, fn, arg, drop };
+        int r = job_run(c, &e->job, "pool_ask");
+        if (!pool_dropped(r)) free(e);
+        return r;
 }

@@ -7,6 +7,7 @@
 #include "ctx.h"
 #include "list.h"
 
+enum lane_of_job { LANE_WORK, LANE_ASK };       /* ask: another machine; such a job has a drop */
 enum job_state { JOB_QUEUED, JOB_RUNS, JOB_DONE };
 
 struct job {
@@ -14,6 +15,7 @@ struct job {
         void           *arg;
         void          (*drop)(void *arg);       /* NULL: the fiber waits for a running fn whatever happens;
                                                    else it may leave, and drop(arg) frees arg (with the job in it) */
+        enum lane_of_job lane;
         enum job_state  state;
         int             result;
         struct link     link;

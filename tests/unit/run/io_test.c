@@ -16,7 +16,7 @@
 #include "pool.h"
 #include "sanitizer.h"
 
-struct server { struct listener *l; int port; int n_served; };
+struct server { struct listener *l; int port; int n_served, n_short; };
 
 static void serve(void *arg)            /* echoes whatever comes until the peer ends */
 {
@@ -30,8 +30,10 @@ static void accept_all(void *arg)
 {
         struct server *v = arg;
         struct ctx c = { .arena = arena_new(65536) };
-        for (struct sock *s; listen_accept(&c, v->l, &s) == 0; v->n_served++)
+        for (struct sock *s; listen_accept(&c, v->l, &s) == 0; v->n_served++) {
+                v->n_short += listen_is_short(v->l);
                 if (fiber_start("serve", serve, s) < 0) sock_close(&s);
+        }
         arena_free(c.arena);
 }
 
@@ -242,7 +244,7 @@ SERVER_TEST(running_out_of_descriptors_is_waited_out)
         CHECK_OK(sock_write_str(c, s, STR("a")));
         char in[1];
         read_exactly(c, s, in, 1);
-        int client = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        int first = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), client = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
         struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr = { htonl(INADDR_LOOPBACK) } };
         CHECK_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
         none = before;
@@ -250,17 +252,23 @@ SERVER_TEST(running_out_of_descriptors_is_waited_out)
         log_setup(ERROR, LOG_HUMAN, false, STDERR_FILENO);
         clock_fake((when){ 1 });
         CHECK_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+        CHECK_EQ(v->n_short, 0);
+        CHECK(connect(first, (struct sockaddr *)&at, sizeof at) == 0 || errno == EINPROGRESS);
+        while (v->n_served < 2) fiber_yield();          /* there was one to spare */
+        CHECK_EQ(v->n_short, 1);
         CHECK(connect(client, (struct sockaddr *)&at, sizeof at) == 0 || errno == EINPROGRESS);
         for (bool short_now = false; !short_now;) {
                 fiber_yield();
                 fibers_each(see_shortage, &short_now);
         }
-        CHECK_EQ(v->n_served, 1);
+        CHECK_EQ(v->n_served, 2);
         CHECK_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
         clock_advance(100);
-        while (v->n_served < 2) fiber_yield();
+        while (v->n_served < 3) fiber_yield();
+        CHECK_EQ(v->n_short, 1);
         clock_real();
         log_setup(INFO, LOG_HUMAN, false, STDERR_FILENO);
+        close(first);
         close(client);
         return 0;
 }

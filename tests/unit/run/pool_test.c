@@ -116,4 +116,48 @@ TEST(several_loops_share_one_pool)
         pool_stop();
 }
 
+/* ---- those who ask ---------------------------------------------------------------------------------------------------- */
+
+static void count(void *arg)    { sem_post(arg); }
+
+static int never(void *arg)
+{
+        (void)arg;
+        sem_post(&entered);
+        while (sem_wait(&gate) < 0) continue;
+        return 0;
+}
+
+static int unanswered(struct ctx *c, void *arg)
+{
+        sem_t *dropped = arg;
+        int x = 3;
+        for (int i = 0; i < POOL_ASKERS; i++) {
+                c->deadline_us = deadline_in(100);
+                CHECK_EQ(pool_ask(c, never, dropped, count), -DEADLINE_EXCEEDED);
+        }
+        for (int i = 0; i < POOL_ASKERS; i++) while (sem_wait(&entered) < 0) continue;
+        CHECK_EQ(pool_ask_stats().busy, POOL_ASKERS);
+        CHECK_EQ(sem_trywait(dropped), -1);             /* they still run: what they were lent stays */
+        c->deadline_us = deadline_in(100);
+        CHECK_EQ(pool_ask(c, never, dropped, count), -DEADLINE_EXCEEDED);
+        CHECK_EQ(sem_trywait(dropped), 0);              /* had not started */
+        c->deadline_us = 0;
+        CHECK_EQ(pool_run(c, square, &x), 0);           /* work goes on */
+        return 0;
+}
+
+TEST(who_gets_no_answer_holds_up_neither_work_nor_the_end)
+{
+        sem_t dropped;
+        sem_init(&gate, 0, 0);
+        sem_init(&entered, 0, 0);
+        sem_init(&dropped, 0, 0);
+        CHECK_OK(run_main(unanswered, &dropped));
+        pool_stop();                                    /* leaves them behind */
+        CHECK_EQ(sem_trywait(&dropped), -1);
+        for (int i = 0; i < POOL_ASKERS; i++) sem_post(&gate);
+        for (int i = 0; i < POOL_ASKERS; i++) while (sem_wait(&dropped) < 0) continue;
+}
+
 TEST_MAIN
