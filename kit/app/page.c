@@ -1,68 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Souk authors
  *
- * page.c - a list a page at a time; the place after it is a signed word that only this program can make.
- *
- *     cursor = base64url( kind and direction, 8 bytes of number or 2 of length and the text, 16 bytes of id, 16 bytes of HMAC )
- *
- * The HMAC also covers the row's and the sort's name, which are not in the cursor: a cursor of another list or sort does not fit. */
+ * page.c - a list a page at a time, by the statements of its sorts; cursor.c makes a word of the place where a page ends. */
 #include "page.h"
-#include "buf.h"
-#include "hash.h"
-#include "text.h"
+#include "cursor.h"
+#include "json.h"
 
-enum { MAC_BYTES = 16, ID_BYTES = 16, LIMIT = 20 };
-enum position { BY_ID, BY_INT, BY_TEXT, BACK = 16 };    /* BACK: a bit beside the others */
+enum { ID_BYTES = 16, LIMIT = 20, FILTER_MAX_BYTES = 256 * 1024 };
 
 struct members { PAGE_MEMBERS; };       /* what stands at members_at in every filter */
-
-static uint8_t key[32];                 /* set once at start, before any request */
-
-void page_key(const uint8_t from[32])
-{
-        struct digest d = hmac_sha256((str){ (const char *)from, 32 }, STR("page cursors"));
-        memcpy(key, d.b, sizeof key);
-}
-
-/* ---- cursors ------------------------------------------------------------------------------------------------------------ */
-
-static struct digest sign(const struct paging *p, const struct sort *s, str position)
-{
-        struct digest d = sha256_parts((const str[]){ str_of(p->row->name), str_of(s->name), position }, 3);
-        return hmac_sha256((str){ (const char *)key, sizeof key }, (str){ (const char *)d.b, sizeof d.b });
-}
-
-/* The sort's member of a row, as the statement will be given it. */
-static enum position position_of(const struct paging *p, const struct sort *s, const void *row, struct members *m)
-{
-        const struct field *f = type_field(p->row, str_of(s->key)), *id = type_field(p->row, STR("id"));
-        const void *at = field_at(f, row);
-        m->after_id = *(const uid *)field_at(id, row);
-        switch (f->kind) {
-        case K_I64:   m->after_int = *(const int64_t *)at; return BY_INT;
-        case K_I32:   m->after_int = *(const int32_t *)at; return BY_INT;
-        case K_MONEY: m->after_int = ((const money *)at)->minor; return BY_INT;
-        case K_WHEN:  m->after_int = ((const when *)at)->us; return BY_INT;
-        case K_STR:   m->after_text = *(const str *)at; return BY_TEXT;
-        default:      return BY_ID;
-        }
-}
-
-/* A place in the list, and which way from it. */
-static int cursor_write(struct ctx *c, const struct paging *p, const struct sort *s, const struct members *m, enum position kind, bool back, str *out)
-{
-        struct buf raw AUTO(buf_done) = BUF_INIT(CURSOR_MAX), text AUTO(buf_done) = BUF_INIT(CURSOR_MAX);
-        buf_char(&raw, (char)(kind | (back ? BACK : 0)));
-        if (kind == BY_INT) buf_u64(&raw, (uint64_t)m->after_int);
-        if (kind == BY_TEXT) buf_add(&raw, m->after_text);
-        buf_add(&raw, (str){ (const char *)m->after_id.b, ID_BYTES });
-        struct digest d = sign(p, s, buf_str(&raw));
-        buf_add(&raw, (str){ (const char *)d.b, MAC_BYTES });
-        base64url_write(&text, buf_str(&raw));
-        *out = arena_str(c->arena, buf_str(&text));
-        if (buf_error(&raw) || buf_error(&text)) return fail(c, INTERNAL, "page", "a cursor is over %d bytes", CURSOR_MAX);
-        return out->p ? 0 : fail(c, RESOURCE_EXHAUSTED, "out_of_memory", "no room for a cursor");
-}
 
 static int bad(struct ctx *c, const char *name, const char *slug, const char *why)
 {
@@ -70,22 +16,37 @@ static int bad(struct ctx *c, const char *name, const char *slug, const char *wh
         return flaws_fail(c);
 }
 
-static int cursor_read(struct ctx *c, const struct paging *p, const struct sort *s, struct members *m, enum position *kind)
+/* ---- places ------------------------------------------------------------------------------------------------------------- */
+
+/* Where a row stands in a sort. */
+static struct place place_of(const struct paging *p, const struct sort *s, const void *row, bool back)
 {
-        str raw;
-        int r = base64url_read(c->arena, m->cursor, &raw);
-        if (r == -RESOURCE_EXHAUSTED) return fail(c, RESOURCE_EXHAUSTED, "out_of_memory", "no room for a cursor");
-        if (r < 0 || raw.n < 1 + ID_BYTES + MAC_BYTES) return bad(c, "cursor", "bad_cursor", "is not one that an answer gave");
-        str position = str_cut(raw, 0, raw.n - MAC_BYTES);
-        struct digest d = sign(p, s, position);
-        if (!digest_eq(d.b, raw.p + position.n, MAC_BYTES))
-                return bad(c, "cursor", "bad_cursor", "is not one that an answer to this list in this order gave");
-        str middle = str_cut(position, 1, position.n - ID_BYTES);
-        *kind = (enum position)position.p[0];
-        memcpy(m->after_id.b, position.p + position.n - ID_BYTES, ID_BYTES);
-        if ((*kind & ~BACK) == BY_TEXT) m->after_text = middle;
-        for (size_t i = 0; (*kind & ~BACK) == BY_INT && i < 8; i++)
-                m->after_int = (int64_t)((uint64_t)m->after_int << 8 | (uint8_t)middle.p[i]);
+        const struct field *f = type_field(p->row, str_of(s->key)), *id = type_field(p->row, STR("id"));
+        const void *at = field_at(f, row);
+        struct place out = { .back = back, .id = *(const uid *)field_at(id, row) };
+        switch (f->kind) {
+        case K_I64:   out.number = *(const int64_t *)at; break;
+        case K_I32:   out.number = *(const int32_t *)at; break;
+        case K_MONEY: out.number = ((const money *)at)->minor; break;
+        case K_WHEN:  out.number = ((const when *)at)->us; break;
+        case K_STR:   out.text = *(const str *)at; out.by = BY_TEXT; return out;
+        default:      return out;
+        }
+        out.by = BY_INT;
+        return out;
+}
+
+/* The list that is asked for: what asks, in which order, by what; but not how much at once and from where. */
+static int list_of(struct ctx *c, const struct paging *p, const struct sort *s, const void *filter, struct digest *out)
+{
+        struct buf text AUTO(buf_done) = BUF_INIT(FILTER_MAX_BYTES);
+        char *asked = arena_alloc(c->arena, p->filter->size);
+        if (!asked) return fail(c, RESOURCE_EXHAUSTED, "out_of_memory", "no room for a page");
+        memcpy(asked, filter, p->filter->size);
+        memset(asked + p->members_at, 0, sizeof(struct members));
+        json_write(&text, p->filter, asked);
+        if (buf_error(&text)) return fail(c, RESOURCE_EXHAUSTED, "too_large", "the filter is too large");
+        *out = cursor_list(str_of(c->op), str_of(s->name), buf_str(&text));
         return 0;
 }
 
@@ -137,45 +98,48 @@ static void step_beyond(uid *id, bool up)
         }
 }
 
-struct walk { const struct sort *sort, *back; bool backwards; enum position kind; };    /* kind: of the cursor that led here */
+/* The list, and which way through it from where; from.by is of the cursor that led here. */
+struct walk { const struct sort *sort, *back; struct digest list; bool has_from; struct place from; };
 
-/* The cursors around what was found. m: the place the walk came from, when it came from one. */
-static int around(struct ctx *c, const struct paging *p, const struct walk *k, struct members *m, const struct any_list *list, bool more, str *next, str *prev)
+/* The cursors around what was found. */
+static int around(struct ctx *c, const struct paging *p, const struct walk *k, const struct any_list *found, bool more, str *next, str *prev)
 {
-        bool from = m->cursor.p != NULL, after = k->backwards || more, before = k->back && (k->backwards ? more : from);
-        if (!list->n) {                 /* what lay on this side is gone, so there is only the way back */
-                if (!from || !k->back) return 0;
-                step_beyond(&m->after_id, (*k->sort->name == '-') == k->backwards);
-                return cursor_write(c, p, k->sort, m, k->kind & ~BACK, !k->backwards, k->backwards ? next : prev);
+        bool backwards = k->from.back, after = backwards || more, before = k->back && (backwards ? more : k->has_from);
+        if (!found->n) {                /* what lay on this side is gone, so there is only the way back */
+                if (!k->has_from || !k->back) return 0;
+                struct place beyond = k->from;
+                step_beyond(&beyond.id, (*k->sort->name == '-') == backwards);
+                beyond.back = !backwards;
+                return cursor_write(c, &k->list, &beyond, backwards ? next : prev);
         }
         if (after) {
-                enum position kind = position_of(p, k->sort, list->v + (list->n - 1) * p->row->size, m);
-                TRY(cursor_write(c, p, k->sort, m, kind, false, next));
+                struct place last = place_of(p, k->sort, found->v + (found->n - 1) * p->row->size, false);
+                TRY(cursor_write(c, &k->list, &last, next));
         }
         if (!before) return 0;
-        enum position kind = position_of(p, k->sort, list->v, m);
-        return cursor_write(c, p, k->sort, m, kind, true, prev);
+        struct place first = place_of(p, k->sort, found->v, true);
+        return cursor_write(c, &k->list, &first, prev);
 }
 
 int page_query(struct ctx *c, const struct paging *p, void *filter, void *items, str *next, str *prev)
 {
         struct members *m = (struct members *)((char *)filter + p->members_at);
-        struct any_list *list = items;
-        struct walk k = { .sort = sort_of(p, m->sort) };
+        struct any_list *found = items;
+        struct walk k = { .sort = sort_of(p, m->sort), .has_from = m->cursor.p };
         size_t limit = m->limit > 0 ? (size_t)MIN(m->limit, 100) : LIMIT;
         *next = *prev = (str){ NULL, 0 };
         if (!k.sort) return no_such_sort(c, p);
         k.back = opposite_of(p, k.sort);
+        TRY(list_of(c, p, k.sort, filter, &k.list));
+        if (k.has_from) TRY(cursor_read(c, &k.list, m->cursor, &k.from));
+        if (k.from.back && !k.back) return bad(c, "cursor", "bad_cursor", "leads backwards, where there is no way any more");
         m->take = (int32_t)limit + 1;
-        m->after_int = 0;
-        m->after_text = (str){ NULL, 0 };
-        m->after_id = (uid){ { 0 } };
-        if (m->cursor.p) TRY(cursor_read(c, p, k.sort, m, &k.kind));
-        k.backwards = k.kind & BACK;
-        if (k.backwards && !k.back) return bad(c, "cursor", "bad_cursor", "leads backwards, where there is no way any more");
-        TRY(db_run(db(c), k.backwards ? k.back->query : k.sort->query, filter, items));
-        bool more = list->n > limit;
-        if (more) list->n = limit;
-        if (k.backwards) turn_round(list, p->row->size);
-        return around(c, p, &k, m, list, more, next, prev);
+        m->after_int = k.from.number;
+        m->after_text = k.from.text;
+        m->after_id = k.from.id;
+        TRY(db_run(db(c), k.from.back ? k.back->query : k.sort->query, filter, items));
+        bool more = found->n > limit;
+        if (more) found->n = limit;
+        if (k.from.back) turn_round(found, p->row->size);
+        return around(c, p, &k, found, more, next, prev);
 }

@@ -19,12 +19,13 @@
  * Ties are broken by the id, in the direction of the sort. A page before is read by the sort of the opposite name and turned round.
  * The edge makes links of the two cursors: all that the caller asked by, with another cursor (links.c).
  *
- * A cursor names its sort, its direction and the position, signed (HMAC-SHA-256) with the program's key; with another sort or changed it is a 400. */
+ * A cursor is a place, signed (HMAC-SHA-256) with the program's key together with the operation, the sort and the filter: changed, or in another list, order or
+ * filter it is a 400 (cursor.h). A filter's members must therefore say the same on each page; what is made anew for each (a time) is `internal`. */
 #ifndef PAGE_H
 #define PAGE_H
 #include "db.h"
 
-enum { CURSOR_MAX = 2000, LINK_MAX = 16000 };
+enum { CURSOR_MAX = 3000, LINK_MAX = 16000 };       /* a place may be a category's path: 500 characters of four bytes */
 
 /* The first has the strictest alignment, so they lie alike whatever stands before them. */
 #define PAGE_MEMBERS  str cursor, sort; int32_t limit, take; int64_t after_int; str after_text; uid after_id

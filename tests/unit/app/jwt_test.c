@@ -142,6 +142,33 @@ static void games_refused(struct ctx *c)
         jwk_free(&stranger);
 }
 
+/* A byte more or fewer, and each of the text's bits (of every step-th character: checking an RSA signature is slow under sanitizers). */
+static void spellings_refused(struct ctx *c, struct jwk *k, size_t step)
+{
+        str token, other;
+        struct claims m;
+        CHECK_OK(jwt_sign(c, k, &good, &token));
+        static const char *const more[] = { "A", "AA", "AAA", "AAAA", "AAAAAAAA", "=", "==", ".", "\n", " " };
+        for (size_t i = 0; i < COUNT(more); i++) {
+                other = arena_printf(c->arena, STR_FMT "%s", STR_ARG(token), more[i]);
+                if (verify(c, other, &m) == 0) cm_fail_msg("taken with %s behind", more[i]);
+        }
+        for (size_t n = 0; n < token.n; n += step)
+                if (verify(c, str_cut(token, 0, n), &m) == 0) cm_fail_msg("%zu bytes of it are taken", n);
+        for (size_t n = 1; n < 12; n++)
+                if (verify(c, str_cut(token, 0, token.n - n), &m) == 0) cm_fail_msg("%zu bytes fewer are taken", n);
+        char *copy = arena_z(c->arena, token);
+        struct arena *a = arena_new(1 << 20);
+        struct ctx own = { .arena = a };
+        for (size_t at = 0; at < token.n; at += step)
+                for (int bit = 0; bit < 8; bit++, arena_reset(a)) {
+                        copy[at] ^= (char)(1 << bit);
+                        if (verify(&own, (str){ copy, token.n }, &m) == 0) cm_fail_msg("bit %d of byte %zu does not matter", bit, at);
+                        copy[at] ^= (char)(1 << bit);
+                }
+        arena_free(a);
+}
+
 static void shapes_refused(struct ctx *c)
 {
         char *long_one = arena_alloc(c->arena, 5000);
@@ -164,6 +191,8 @@ static int all_of_it(struct ctx *c, void *arg)
         claims_refused(c);
         headers_refused(c);
         games_refused(c);
+        spellings_refused(c, rsa, 3);
+        spellings_refused(c, ec, 5);
         shapes_refused(c);
         jwk_free(&rsa);
         jwk_free(&ec);
@@ -207,6 +236,40 @@ TEST(keys_of_other_kinds_are_refused)
         for (size_t i = 0; i < COUNT(bad); i++) {
                 fault_clear(&c);
                 if (jwk_read(&c, str_of(bad[i]), &k) != -INVALID_ARGUMENT) cm_fail_msg("taken: %s", bad[i]);
+        }
+        arena_free(c.arena);
+}
+
+/* ---- an oracle that tells nothing -------------------------------------------------------------------------------------------- */
+
+/* What stands in a header decides nothing but which key is taken: kids are looked up as they are, whatever they look like. */
+static str asked_for;
+static const struct jwk *find_and_tell(void *arg, str kid)
+{
+        (void)arg;
+        asked_for = kid;
+        return NULL;
+}
+
+TEST(a_kid_is_a_name_and_nothing_else)
+{
+        struct ctx c = { .arena = arena_new(1 << 20) };
+        struct claims m;
+        static const char *const kids[] = { "../../../../dev/null", "' or 1=1 --", "/etc/passwd\\u0000.pem", "%s%s%n", "http://evil.example/jwks", "|id", "\\ud83d\\udd11",
+                                            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+                                            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" };
+        for (size_t i = 0; i < COUNT(kids); i++) {
+                str header = arena_printf(c.arena, "{\"alg\":\"RS256\",\"typ\":\"at+jwt\",\"kid\":\"%s\"}", kids[i]), want;
+                CHECK_OK(json_text(&c, arena_printf(c.arena, "\"%s\"", kids[i]), &want));
+                CHECK_EQ(jwt_verify(&c, with_parts(&c, header.p, STR("x.e30.AAAA")), find_and_tell, NULL, STR("a"), STR("b"), now, &m), -UNAUTHENTICATED);
+                CHECK(str_eq(asked_for, want));
+        }
+        static const char *const never[] = { "null", "1", "[]", "{}", "\"\"", "[\"x\"]", "true", "\"\\ud800\"" };
+        asked_for = (str){ NULL, 0 };
+        for (size_t i = 0; i < COUNT(never); i++) {
+                str header = arena_printf(c.arena, "{\"alg\":\"RS256\",\"typ\":\"at+jwt\",\"kid\":%s}", never[i]);
+                CHECK_EQ(jwt_verify(&c, with_parts(&c, header.p, STR("x.e30.AAAA")), find_and_tell, NULL, STR("a"), STR("b"), now, &m), -UNAUTHENTICATED);
+                CHECK(!asked_for.p);
         }
         arena_free(c.arena);
 }
@@ -275,6 +338,70 @@ TEST(cookbook_keys_of_kinds_not_used_here_are_refused)
                 }
                 CHECK_EQ(jwk_read(&c, key, &k), -INVALID_ARGUMENT);
                 fault_clear(&c);
+        }
+        arena_free(c.arena);
+}
+
+static const struct jwk *find_any(void *arg, str kid)
+{
+        (void)arg;
+        (void)kid;
+        return bilbo;
+}
+
+/* Whatever the book signs, encrypts and leaves out, with whichever key we are made to check it. */
+TEST(no_vector_of_the_cookbook_is_an_access_token)
+{
+        struct ctx c = { .arena = arena_new(8 << 20) };
+        struct jwk *k;
+        struct claims m;
+        str compact;
+        size_t n = 0;
+        static const char *const vectors[] = {
+                "jws/4_1.rsa_v15_signature.json", "jws/4_2.rsa-pss_signature.json", "jws/4_3.ecdsa_signature.json", "jws/4_4.hmac-sha2_integrity_protection.json",
+                "jws/4_5.signature_with_detached_content.json", "jwe/5_1.key_encryption_using_rsa_v15_and_aes-hmac-sha2.json",
+                "jwe/5_6.direct_encryption_using_aes-gcm.json", "jwe/5_9.compressed_content.json", "curve25519/jws.json", "rfc7797/hmac-sha2_b64_false.json" };
+        str key = file(&c, "jwk/3_3.rsa_public_key.json");
+        if (!key.p) {
+                arena_free(c.arena);
+                skip();
+        }
+        CHECK_OK(jwk_read(&c, arena_printf(c.arena, "{\"alg\":\"RS256\"," STR_FMT, STR_ARG(str_cut(str_trim(key, " \n\r"), 1, str_trim(key, " \n\r").n))), &k));
+        bilbo = k;
+        for (size_t i = 0; i < COUNT(vectors); i++) {
+                str output = json_member(file(&c, vectors[i]), "output"), raw = json_member(output, "compact");
+                if (!raw.p) raw = json_member(output, "compact_detached");
+                if (!raw.p || json_text(&c, raw, &compact) < 0) continue;
+                CHECK_EQ(jwt_verify(&c, compact, find_any, NULL, STR("a"), STR("b"), now, &m), -UNAUTHENTICATED);
+                n++;
+        }
+        CHECK_EQ(n, COUNT(vectors));
+        jwk_free(&k);
+        arena_free(c.arena);
+}
+
+TEST(keys_of_the_cookbook_read_when_they_are_of_our_kinds)
+{
+        struct ctx c = { .arena = arena_new(8 << 20) };
+        static const struct { const char *name; bool taken; } keys[] = {
+                { "jwk/3_1.ec_public_key.json", false }, { "jwk/3_2.ec_private_key.json", false }, { "jwk/3_3.rsa_public_key.json", true },
+                { "jwk/3_4.rsa_private_key.json", true }, { "jwk/3_5.symmetric_key_mac_computation.json", false }, { "jwk/3_6.symmetric_key_encryption.json", false } };
+        static const char *const algs[] = { "RS256", "ES256", "HS256", "none", "RS384" };
+        for (size_t i = 0; i < COUNT(keys); i++) {
+                str key = file(&c, keys[i].name);
+                if (!key.p) {
+                        arena_free(c.arena);
+                        skip();
+                }
+                str members = str_trim(key, " \r\n");
+                for (size_t a = 0; a < COUNT(algs); a++) {
+                        struct jwk *k = NULL;
+                        bool want = keys[i].taken && a == 0;
+                        int r = jwk_read(&c, arena_printf(c.arena, "{\"alg\":\"%s\"," STR_FMT, algs[a], STR_ARG(str_cut(members, 1, members.n))), &k);
+                        if ((r == 0) != want) cm_fail_msg("%s as %s: %d", keys[i].name, algs[a], r);
+                        jwk_free(&k);
+                        fault_clear(&c);
+                }
         }
         arena_free(c.arena);
 }

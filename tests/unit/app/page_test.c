@@ -162,7 +162,7 @@ WORLD_TEST(links_hold_all_that_was_asked_by)
         struct http_answer head = http(w, "", HEAD, next, NULL);
         CHECK(str_eq(header_of(&head, "link"), link));
         /* a cursor by another spelling of its name is replaced as well */
-        char *spelt = arena_z(as(w, "")->arena, arena_printf(last(w)->arena, "/v1/toys?limit=1&sort=-name&%%63ursor=%s", strstr(next, "cursor=") + 7));
+        char *spelt = arena_z(as(w, "")->arena, arena_printf(last(w)->arena, "/v1/toys?q=x%%3C&limit=1&sort=-name&%%63ursor=%s", strstr(next, "cursor=") + 7));
         a = page(w, spelt);
         page(w, text_of(w, &a, "next"));
         CHECK(strlen(text_of(w, &a, "next")) < strlen(spelt) + 2);
@@ -194,8 +194,13 @@ WORLD_TEST(a_cursor_that_was_tampered_with_or_taken_elsewhere_is_refused)
                         *ch = *ch == 'A' ? 'B' : 'A';
                         HAS(refused(http(w, "", GET, path, NULL), 400, "invalid").body, "\"pointer\":\"cursor\"");
                 }
-                snprintf(path, sizeof path, "/v1/toys?sort=price&cursor=%s", cursor);
-                HAS(refused(http(w, "", GET, path, NULL), 400, "invalid").body, "\"pointer\":\"cursor\"");
+                static const char *const others[] = { "sort=price", "sort=-name", "sort=name&q=a" };
+                for (size_t i = 0; i < COUNT(others); i++) {
+                        snprintf(path, sizeof path, "/v1/toys?%s&cursor=%s", others[i], cursor);
+                        HAS(refused(http(w, "", GET, path, NULL), 400, "invalid").body, "\"pointer\":\"cursor\"");
+                }
+                snprintf(path, sizeof path, "/v1/toys?sort=name&limit=50&fields=name&cursor=%s", cursor);      /* the same list, more of it at once */
+                page(w, path);
         }
         HAS(refused(http(w, "", GET, "/v1/toys?sort=colour", NULL), 400, "invalid").body, "must be one of name, -name, price, -price, -made_at, made_at, stock");
         refused(http(w, "", GET, "/v1/toys?cursor=", NULL), 400, "invalid");
