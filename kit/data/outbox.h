@@ -5,7 +5,7 @@
  *
  *   emit() ---> outbox row of the same transaction: all its events packed, JSON lines {"topic","key","at","trace"?,"data"}
  *                relay: one leader a source reads forward below pg_snapshot_xmin, so a slow commit is never skipped; woken by commits of this
- *                process, at most every 20 ms, polling each 500 ms as a safety net
+ *                process, at most every 40 ms, polling each 500 ms as a safety net
  *                  ---> bus: local (bounded queues to the consumers of this process; the relay waits for the slowest) | Kafka later
  *                         ---> consumer: a run of events of one topic in one transaction that also moves its position (consumer, source, tx, id,
  *                              index); the move guards itself against a repeat, so an effect happens once whatever is delivered twice

@@ -17,7 +17,7 @@
 #include "clock.h"
 #include "log.h"
 
-enum { ROUND_MS = 20, POLL_MS = 500, NEAR_MS = 40, LATELY_US = 5000000, ROWS = 32, READ_TIMEOUT_MS = SECONDS(10), RELAY_ARENA = 64 << 20, TRIM_ROWS = 1000, TRIM_STEPS = 100 };
+enum { ROUND_MS = 40, POLL_MS = 500, NEAR_MS = 40, LATELY_US = 5000000, ROWS = 32, READ_TIMEOUT_MS = SECONDS(10), RELAY_ARENA = 64 << 20, TRIM_ROWS = 1000, TRIM_STEPS = 100 };
 
 struct outbox_read { int64_t tx, id; when at; bytes payload; };
 DECLARE_LIST(outbox_read);
