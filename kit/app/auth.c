@@ -6,6 +6,7 @@
  * The map is keyed by the whole text, so nothing that was not checked can be found. Fetching keys is for one fiber at a time; the others wait
  * for what it brings. When a key has gone, every remembered token goes: they are checked anew in 20 us each. */
 #include "auth.h"
+#include "bound.h"
 #include <stdlib.h>
 #include "clock.h"
 #include "json.h"
@@ -19,7 +20,7 @@ struct auth {
         str          issuer, audience;  /* owned                                                  */
         const struct op *ask;
         struct jwk  *keys[KEYS_MAX]; size_t n_keys;
-        struct map  *tokens;
+        struct map  *tokens; size_t tokens_max;
         struct mutex asking;
         int64_t      asked_us;          /* clock_us() when keys were last asked for; 0: not yet   */
         bool         missed;            /* a kid was not found: set by find_key()                 */
@@ -34,7 +35,8 @@ struct auth *auth_open(const struct auth_options *o)
         a->issuer = (str){ strndup(o->issuer.n ? o->issuer.p : "", o->issuer.n), o->issuer.n };
         a->audience = (str){ strndup(o->audience.n ? o->audience.p : "", o->audience.n), o->audience.n };
         a->ask = o->keys;
-        a->tokens = map_new(TOKENS_MAX, MAP_EVICTS, free);
+        a->tokens_max = o->tokens_max ? o->tokens_max : TOKENS_MAX;
+        a->tokens = map_new(a->tokens_max, MAP_EVICTS, free);
         mutex_init(&a->asking);
         return a;
 }
@@ -96,7 +98,7 @@ static void take_keys(struct auth *a, struct jwk **keys, size_t n)
         a->n_keys = n;
         if (!lost) return;
         map_free(a->tokens);
-        a->tokens = map_new(TOKENS_MAX, MAP_EVICTS, free);
+        a->tokens = map_new(a->tokens_max, MAP_EVICTS, free);
 }
 
 static int ask(struct ctx *c, struct auth *a)
@@ -138,6 +140,7 @@ static void remember(struct auth *a, str token, const struct claims *m)
         *k = (struct known){ .caller = { .id = m->sub, .roles = m->roles, .session = m->sid }, .exp = m->exp };
         if (m->scope.n) memcpy(k->scope, m->scope.p, m->scope.n);
         k->caller.scope = (str){ k->scope, m->scope.n };
+        if (map_count(a->tokens) >= a->tokens_max) bound_reached(BOUND_TOKENS);    /* the one used longest ago goes */
         if (map_put(a->tokens, token, k) < 0) free(k);
 }
 

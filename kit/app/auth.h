@@ -13,7 +13,7 @@
 struct jwks { str keys; };                              /* {"keys":[...]}: the raw JSON of RFC 7517 section 5       */
 extern const struct type jwks_type;
 struct auth;
-struct auth_options { str issuer, audience; const struct op *keys; };   /* keys: nothing -> jwks */
+struct auth_options { str issuer, audience; const struct op *keys; size_t tokens_max; };        /* keys: nothing -> jwks; tokens_max 0: 8,192 */
 struct auth *auth_open(const struct auth_options *o);
 void auth_close(struct auth **a);
 /* Waits only when keys must be fetched. header: the Authorization field's value.

@@ -8,6 +8,7 @@
  *
  * The answer's body is only ever appended to an empty buffer, so a failure at any step clears it and tells the problem instead. */
 #include "engine.h"
+#include "bound.h"
 #include "check.h"
 #include "form.h"
 #include "json.h"
@@ -249,7 +250,10 @@ static int change(struct request *q, struct unit *u, void *in, void *out)
                 int code = op_run(q->c, u, r->op, in, out);
                 bool overtaken = code == -ABORTED && r->patches && !q->if_match && q->c->fault.http == 412;
                 if (!overtaken) return code;
-                if (tries == PATCH_TRIES) return fail(q->c, ABORTED, "conflict", "others change it all the time: try again");
+                if (tries == PATCH_TRIES) {
+                        bound_reached(BOUND_PATCH_TRIES);
+                        return fail(q->c, ABORTED, "conflict", "others change it all the time: try again");
+                }
                 fault_clear(q->c);
                 memset(in, 0, r->op->in->size);
                 memset(out, 0, r->op->out->size);
@@ -307,6 +311,7 @@ void edge_answer(struct ctx *c, struct exchange *x, struct worker *w, const stru
         if (r < 0) problem_write(&q, r);
         while (m-- > middlewares)
                 if (m->after) m->after(&q);
+        if (arena_is_exhausted(c->arena)) bound_reached(BOUND_REQUEST_MEMORY);
         x->app = NULL;
 }
 

@@ -200,6 +200,7 @@ void traceparent_write(const struct trace *t, char out[56]);
 /* idem.c */
 int  idem_before(struct request *q);
 void idem_after(struct request *q);
+void idem_limit(size_t max);                            /* keys at work at once, while none is; 0: 20,000           */
 extern const struct query *const idem_queries[];
 int  idem_tidy(struct ctx *c);                          /* of c's database: forgets what is older than 24 h. Waits. returns rows */
 

@@ -11,6 +11,7 @@
  * the process, bounded. Routes marked `keyed` need a key that is not at work; their operation makes it part of the resource's id, which
  * is the record. */
 #include "engine.h"
+#include "bound.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include "json.h"
@@ -18,7 +19,7 @@
 
 enum { KEY_MAX = 255, FLIGHTS_MAX = 20000, TIDY_STEP = 1000 };
 
-static struct { pthread_mutex_t lock; struct map *set; } flights = { .lock = PTHREAD_MUTEX_INITIALIZER };
+static struct { pthread_mutex_t lock; struct map *set; size_t max; } flights = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 /* ---- what is kept ---------------------------------------------------------------------------------------------------- */
 
@@ -83,6 +84,8 @@ static int read_key(struct request *q)
 
 /* ---- at work ---------------------------------------------------------------------------------------------------------- */
 
+void idem_limit(size_t max)              { flights.max = max; }
+
 static int take_off(struct request *q)
 {
         char id[37];
@@ -90,11 +93,16 @@ static int take_off(struct request *q)
         str key = arena_printf(q->c->arena, "%s %s " STR_FMT, id, q->endpoint->name, STR_ARG(q->c->idempotency_key));
         if (!key.p) return fail(q->c, RESOURCE_EXHAUSTED, "out_of_memory", "no room for the key");
         pthread_mutex_lock(&flights.lock);
-        if (!flights.set) flights.set = map_new(FLIGHTS_MAX, MAP_REFUSES, NULL);
+        if (!flights.set) flights.set = map_new(flights.max ? flights.max : FLIGHTS_MAX, MAP_REFUSES, NULL);
         bool busy = map_get(flights.set, key) != NULL;
         int r = busy ? 0 : map_put(flights.set, key, q);
         pthread_mutex_unlock(&flights.lock);
-        if (r < 0) return fail(q->c, RESOURCE_EXHAUSTED, "busy", "too many requests with keys are at work");
+        if (r < 0) {
+                bound_reached(BOUND_KEYS_AT_WORK);
+                (void)!fail(q->c, RESOURCE_EXHAUSTED, "busy", "too many requests with keys are at work");
+                q->c->fault.retry_after_ms = 1000;
+                return r;
+        }
         if (!busy) {
                 q->idem.flight = key;
                 return 0;

@@ -9,6 +9,7 @@
  *
  * Time counts in nanoseconds, so that a million requests a second still have a gap of their own. */
 #include "limit.h"
+#include "bound.h"
 #include <stdlib.h>
 
 enum { WAYS = 4 };
@@ -56,6 +57,7 @@ struct allowance limiter_take(struct limiter *l, uint64_t who, int64_t now_us, i
                 }
                 if (bucket[i].whole_ns < p->whole_ns) p = &bucket[i];
         }
+        if (p->who != who && p->whole_ns > now_us * 1000) bound_reached(BOUND_RATE_PLACES);     /* forgotten while it still owed */
         if (p->who != who) *p = (struct place){ .who = who };
         return gcra(&p->whole_ns, now_us * 1000, per_minute);
 }

@@ -6,6 +6,7 @@
  * Families register themselves with their first series. A series has a cell for each worker, made when that worker first counts, so that
  * counting never shares a cache line with another; threads without a loop (the pool) share the last cell, with atomic additions. */
 #include "metrics.h"
+#include "bound.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -87,6 +88,7 @@ struct metric *metric_of(const struct metric_family *family, const char *const *
         pthread_mutex_lock(&all.lock);
         struct family *f = family_of(family);
         struct metric *m = map_get(f->by_labels, key);
+        if (!m && f->n >= SERIES_MAX) bound_reached(BOUND_METRIC_SERIES);
         if (!m && f->n >= SERIES_MAX && values != other) m = map_get(f->by_labels, STR("other\nother\nother\nother\n"));
         if (!m && f->n >= SERIES_MAX) m = series_new(f, other, STR("other\nother\nother\nother\n"));
         if (!m) m = series_new(f, values, key);

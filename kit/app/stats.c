@@ -6,6 +6,8 @@
  * An endpoint keeps the pointers of its series, so counting a request is two additions. */
 #include "engine.h"
 #include "batch.h"
+#include "bound.h"
+#include "cache.h"
 #include "outbox.h"
 #include "pool.h"
 
@@ -141,11 +143,20 @@ static void process_gauges(struct worker *w)
         SET(pool_jobs, p.done, "done");
         SET(pool_jobs, p.refused, "refused");
         SET(holds, watchdog_reports());
+        for (enum bound b = 0; b < BOUNDS; b++) SET(bound_counts, bound_times(b), bound_label(b));
         SET(cpu, clock_cpu_us());
         query_stats_each(statement_gauges, NULL);
         if (!w->app->bus) return;
         bus_each(w->app->bus, consumer_gauges, NULL);
         bus_each_relay(w->app->bus, relay_gauges, NULL);
+}
+
+static void cache_gauges(const struct cache_stats *s, void *arg)
+{
+        (void)arg;
+        SET(cache_entries, s->entries, s->name);
+        SET(cache_reads, s->hits, s->name, "hit");
+        SET(cache_reads, s->misses, s->name, "miss");
 }
 
 void stats_gauges(struct worker *w)
@@ -166,5 +177,6 @@ void stats_gauges(struct worker *w)
         for (size_t i = 0; i < w->n_units; i++)
                 if (w->units[i].pg) database_gauges(&w->units[i]);
         batch_gauges(w);
+        caches_each(cache_gauges, NULL);
         if (w->index == 0) process_gauges(w);
 }

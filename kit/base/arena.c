@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "bound.h"
 
 #ifdef __has_feature
 #if __has_feature(address_sanitizer)
@@ -55,9 +56,16 @@ struct arena {
 /* ---- failing on purpose ------------------------------------------------------------------------------------------ */
 
 static __thread long fail_countdown;
+static __thread bool has_failed;
 
-void alloc_fail_after(long n) { fail_countdown = n; }
-bool alloc_should_fail(void)  { return UNLIKELY(fail_countdown > 0) && --fail_countdown == 0; }
+void alloc_fail_after(long n)
+{
+        fail_countdown = n;
+        has_failed = false;
+}
+
+bool alloc_failed(void)       { return has_failed; }
+bool alloc_should_fail(void)  { return UNLIKELY(fail_countdown > 0) && --fail_countdown == 0 && (has_failed = true); }
 
 /* ---- the thread's store of blocks --------------------------------------------------------------------------------- */
 
@@ -118,7 +126,9 @@ static void block_put(struct block *b)
 {
         int i = size_class(b->size);
         if (UNLIKELY(!store.watched)) store_watch();
-        if (i < 0 || !store.watched || store.n[i] >= (unsigned)KEEP_BYTES / b->size) {
+        bool full = i >= 0 && store.n[i] >= (unsigned)KEEP_BYTES / b->size;
+        if (full) bound_reached(BOUND_ARENA_STORE);
+        if (i < 0 || !store.watched || full) {
                 UNPOISON(b, b->size);
                 free(b);
                 return;

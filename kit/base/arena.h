@@ -33,5 +33,6 @@ str    arena_vprintf(struct arena *a, const char *fmt, va_list ap) PRINTF(2, 0);
 
 /* For tests of every module: the n-th allocation from now on (of any arena, buf or map of this thread) fails; 0 ends it. */
 void   alloc_fail_after(long n);
+bool   alloc_failed(void);                              /* it has come to that since                                */
 bool   alloc_should_fail(void);
 #endif

@@ -5,6 +5,7 @@
  *
  * Telling must not fail for want of memory: when the arena is full the slug stands in for the message. */
 #include "ctx.h"
+#include "bound.h"
 
 static str or_slug(str message, const char *slug)
 {
@@ -26,7 +27,7 @@ static void flaw_link(struct ctx *c, str pointer, const char *slug, str detail)
 {
         struct fault *f = &c->fault;
         struct flaw *new = f->n_flaws < FLAWS_MAX ? arena_one(c->arena, struct flaw) : NULL;
-        f->n_flaws++;
+        if (f->n_flaws++ == FLAWS_MAX) bound_reached(BOUND_FLAWS);
         if (!new) return;
         *new = (struct flaw){ .pointer = arena_str(c->arena, pointer), .slug = slug, .detail = or_slug(detail, slug) };
         if (!new->pointer.p) return;

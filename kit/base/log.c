@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
+#include "bound.h"
 #include "buf.h"
 #include "digits.h"
 #include "text.h"
@@ -167,6 +168,7 @@ static void put_fields(struct line *l, const struct log_field *f, bool json)
                 /* a number, an id or the shortest cut value must fit behind the name */
                 if (l->n + 64 > sizeof l->p - TAIL) {
                         l->n = before;
+                        bound_reached(BOUND_LOG_LINE);
                         put_z(l, json ? ",\"cut\":true" : " cut=true");
                         return;
                 }

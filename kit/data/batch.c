@@ -15,6 +15,7 @@
  * is slow, or that waits for another, holds up nobody for longer. */
 #include <stdlib.h>
 #include "batch.h"
+#include "bound.h"
 #include "clock.h"
 #include "fiber.h"
 #include "list.h"
@@ -144,6 +145,8 @@ static size_t gather(struct batcher *b)
                 b->calls[n] = w->call;
         }
         b->stats.waiting -= n;
+        if (b->stats.waiting)
+                bound_reached(BOUND_BATCH_CALLS);
         return n;
 }
 
@@ -243,6 +246,7 @@ int batch_call(struct ctx *c, struct batcher *b, const void *in, void *out)
         assert(w.fiber && "batch_call waits: call it from a fiber");
         assert(!c->tx && "no batched call inside an open transaction: it could wait for itself");
         if (b->stats.waiting >= b->o.waiting_max) {
+                bound_reached(BOUND_BATCH_WAITING);
                 int code = fail(c, RESOURCE_EXHAUSTED, "busy", "%zu callers of %s wait already", b->stats.waiting, b->o.name);
                 c->fault.retry_after_ms = SECONDS(1);
                 return code;

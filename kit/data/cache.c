@@ -6,6 +6,7 @@
  * An entry is one block of memory: its head, the message, then every text and list of it, so that it is freed at once and takes what it
  * needs and no more. Loads under way lie in a list (there are few); those who wait for one sleep on its flag and copy what it found. */
 #include "cache.h"
+#include "bound.h"
 #include <stdlib.h>
 #include "clock.h"
 #include "fiber.h"
@@ -20,6 +21,7 @@ struct cache {
         size_t       entries_max;
         int          ttl_ms;
         struct map  *map;
+        struct link  all;               /* among this thread's caches                               */
         struct link  loads;
         uint64_t     hits, misses;
 };
@@ -93,6 +95,8 @@ static struct entry *entry_make(const struct cache *k, const void *msg)
         return e;
 }
 
+static _Thread_local struct link caches;
+
 /* ---- put and get -------------------------------------------------------------------------------------------------------- */
 
 struct cache *cache_open(const char *name, const struct type *of, size_t entries_max, int ttl_ms)
@@ -101,6 +105,8 @@ struct cache *cache_open(const char *name, const struct type *of, size_t entries
         if (!k) abort();
         *k = (struct cache){ .name = name, .of = of, .entries_max = entries_max, .ttl_ms = ttl_ms, .map = map_new(entries_max, MAP_EVICTS, free) };
         list_init(&k->loads);
+        if (!caches.next) list_init(&caches);
+        list_push(&caches, &k->all);
         return k;
 }
 
@@ -109,6 +115,7 @@ void cache_close(struct cache **k)
         if (!k || !*k) return;
         assert(list_is_empty(&(*k)->loads));
         map_free((*k)->map);
+        link_remove(&(*k)->all);
         free(take(k));
 }
 
@@ -133,6 +140,7 @@ const void *cache_get(struct cache *k, str key)
 int cache_put(struct cache *k, str key, const void *msg)
 {
         struct entry *e = entry_make(k, msg);
+        if (map_count(k->map) >= k->entries_max && !map_get(k->map, key)) bound_reached(BOUND_CACHE_ENTRIES);
         if (!e || map_put(k->map, key, e) < 0) {
                 free(e);
                 return -RESOURCE_EXHAUSTED;
@@ -152,6 +160,15 @@ void cache_drop(struct cache *k, str key)
 struct cache_stats cache_stats(const struct cache *k)
 {
         return (struct cache_stats){ k->name, k->hits, k->misses, map_count(k->map), k->entries_max };
+}
+
+void caches_each(void (*fn)(const struct cache_stats *s, void *arg), void *arg)
+{
+        if (!caches.next) return;
+        LIST_EACH(at, &caches) {
+                struct cache_stats s = cache_stats(CONTAINER(at, struct cache, all));
+                fn(&s, arg);
+        }
 }
 
 /* ---- fetching through ------------------------------------------------------------------------------------------------------ */

@@ -24,4 +24,5 @@ int  cache_once(struct ctx *c, struct cache *k, str key, int (*load)(struct ctx 
                 const void *arg, void *out);
 struct cache_stats { const char *name; uint64_t hits, misses; size_t entries, entries_max; };
 struct cache_stats cache_stats(const struct cache *k);
+void caches_each(void (*fn)(const struct cache_stats *s, void *arg), void *arg);       /* those that this thread opened  */
 #endif

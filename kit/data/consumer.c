@@ -13,6 +13,7 @@
  * says so (position.c). After any other end `sure` is false and the next run first reads the position. */
 #include <stdlib.h>
 #include "breaks.h"
+#include "bound.h"
 #include "bus_inside.h"
 #include "clock.h"
 #include "json.h"
@@ -320,6 +321,7 @@ static void park_one(struct consumer *k, struct course *a)
         struct item *it = &k->items[a->i];
 
         if (k->parked_rows >= PARKED_MAX) {
+                bound_reached(BOUND_PARKED);
                 log_say(ERROR, "too_many_parked", L_Z("consumer", k->s.consumer), L_INT("parked", k->parked_rows));
                 a->pause_ms = backoff(SECONDS(1), a->waits++, SECONDS(30));
                 a->park = false;                /* perhaps it goes now */
@@ -359,6 +361,8 @@ static void run_some(struct consumer *k, struct course *a)
                 return;
         if (!batch_is_nobodys_fault(code) || (code == -RESOURCE_EXHAUSTED && m == 1)) {
                 a->park = ++a->attempts > k->s.retries;
+                if (a->park)
+                        bound_reached(BOUND_CONSUMER_RETRIES);
                 a->pause_ms = a->park ? 0 : backoff(k->s.backoff_ms, a->attempts - 1, SECONDS(30));
                 return;
         }

@@ -8,6 +8,7 @@
  * A transaction's lines go to one row; past ROW_BYTES the next line begins another, so that no reader meets a huge one. */
 #include <stdlib.h>
 #include "bus_inside.h"
+#include "bound.h"
 #include "clock.h"
 #include "json.h"
 #include "outbox_inside.h"
@@ -118,8 +119,10 @@ int emit(struct db *tx, const struct event *e, const void *msg)
         if (!p)
                 return db_fail(tx, fail(c, RESOURCE_EXHAUSTED, "out_of_memory", "no memory for events"));
         line_write(&p->b, c, e, msg);
-        if (buf_error(&p->b) < 0)
+        if (buf_error(&p->b) < 0) {
+                bound_reached(BOUND_OUTBOX_EVENTS);
                 return db_fail(tx, fail(c, RESOURCE_EXHAUSTED, "too_much", "over %d MiB of events in one transaction", PACK_BYTES >> 20));
+        }
         if (p->b.n - (p->rows ? p->ends[p->rows - 1] : 0) >= ROW_BYTES)
                 p->ends[p->rows++] = p->b.n;
         return 0;

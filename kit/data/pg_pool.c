@@ -7,6 +7,7 @@
  * given back in the middle of something (a fiber left, a rollback is on its way) is watched by a fiber until it is quiet; its
  * place is free only then. */
 #include "pg_internal.h"
+#include "bound.h"
 #include "clock.h"
 
 /* The caller's k is gone after this. */
@@ -85,6 +86,7 @@ int pg_borrow(struct ctx *c, struct pg *pg, struct conn **out)
         TRY(pg_up(c, pg));
         pg_bury(pg);
         if (!sem_try(&pg->room)) {
+                bound_reached(BOUND_DB_TRANSACTIONS);
                 pg->waiting++;
                 int code = sem_take(c, &pg->room);
                 pg->waiting--;

@@ -12,6 +12,7 @@
  *
  * One fiber, the keeper, lives while there is no connection. */
 #include "pg_internal.h"
+#include "bound.h"
 #include <stdio.h>
 #include "clock.h"
 #include "hash.h"
@@ -126,6 +127,7 @@ int pg_share(struct ctx *c, struct pg *pg, struct conn **out)
         for (;;) {
                 TRY(pg_up(c, pg));
                 if (!sem_try(&pg->slots)) {
+                        bound_reached(BOUND_DB_PIPELINE);
                         pg->waiting++;
                         int code = sem_take(c, &pg->slots);
                         pg->waiting--;

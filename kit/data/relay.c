@@ -13,6 +13,7 @@
  * Rest: at least ROUND_MS between two reads, so that under load rows travel together. A commit of this process wakes the relay. Commits of
  * other processes are found by looking: each POLL_MS, and each NEAR_MS for as long as looking has brought something lately (ADR 38). */
 #include <stdlib.h>
+#include "bound.h"
 #include "bus_inside.h"
 #include "clock.h"
 #include "log.h"
@@ -119,6 +120,8 @@ static bool hand_out(struct relay *r, const struct outbox_read *row)
 
         for (size_t i = 0; i < r->n && !r->bus->stopping; i++) {
                 struct consumer *k = r->consumers[i];
+                if (is_full(k))
+                        bound_reached(BOUND_CONSUMER_QUEUE);
                 while (is_full(k) && !r->bus->stopping)
                         rest_on(&r->rest, &k->changed, 0);
                 if (r->bus->stopping || place_cmp((struct place){ row->tx, row->id, 0 }, k->passed) <= 0)

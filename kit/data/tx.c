@@ -14,6 +14,7 @@
  * and waits. */
 #include <stdlib.h>
 #include "clock.h"
+#include "bound.h"
 #include "db_run.h"
 #include "outbox_inside.h"
 
@@ -66,8 +67,10 @@ int db_later(struct db *tx, const struct query *q, const void *in)
         assert(tx->is_tx && !tx->ended);
         struct ctx *c = tx->c;
         if (tx->error) return told(tx);
-        if (tx->n_queue == LATER_MAX)
+        if (tx->n_queue == LATER_MAX) {
+                bound_reached(BOUND_DB_QUEUED);
                 return stick(tx, fail(c, RESOURCE_EXHAUSTED, "too_many", "more than %d statements queued", LATER_MAX));
+        }
         if (tx->n_queue == tx->cap_queue) {
                 size_t cap = tx->cap_queue ? tx->cap_queue * 2 : 8;
                 struct later *queue = arena_grow(c->arena, tx->queue, tx->cap_queue * sizeof *queue, cap * sizeof *queue);

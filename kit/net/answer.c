@@ -6,6 +6,7 @@
  * A head is measured, room is taken once, and the parts are copied. The server writes date, content-length, transfer-encoding and
  * connection; the handler writes the rest. Problems that the server finds itself are application/problem+json (RFC 9457). */
 #include "clock.h"
+#include "bound.h"
 #include "conn.h"
 #include "digits.h"
 
@@ -21,7 +22,7 @@ void res_header(struct ctx *c, struct exchange *x, const char *name, str value)
                 size_t cap = h->cap ? h->cap * 2 : 8;
                 struct header *v = arena_grow(c->arena, h->v, h->cap * sizeof *v, cap * sizeof *v);
                 if (!v) {
-                        x->conn->no_memory = true;
+                        x->no_memory = true;
                         return;
                 }
                 h->v = v;
@@ -29,7 +30,7 @@ void res_header(struct ctx *c, struct exchange *x, const char *name, str value)
         }
         str copy = value.n ? arena_str(c->arena, value) : STR("");
         if (!copy.p) {
-                x->conn->no_memory = true;
+                x->no_memory = true;
                 return;
         }
         h->v[h->n++] = (struct header){ str_of(name), copy };
@@ -106,7 +107,10 @@ void answer_problem(struct exchange *x, int status, const char *detail)
 int answer_write(struct conn *k, struct exchange *x, bool close)
 {
         struct buf *out = &k->desk->out;
-        if (k->no_memory || buf_error(x->body) < 0) answer_problem(x, 500, "the answer is larger than this server sends");
+        if (x->no_memory || buf_error(x->body) < 0) {
+                bound_reached(BOUND_HTTP_ANSWER);
+                answer_problem(x, 500, "the answer is larger than this server sends");
+        }
         int status = x->status ? x->status : x->body->n ? 200 : 204;
         bool silent = has_no_body(status), show = !silent && x->head.method != HEAD;
         str body = show ? buf_str(x->body) : (str){ "", 0 };
@@ -142,7 +146,7 @@ int res_open(struct ctx *c, struct exchange *x)
         bool chunked = x->head.version == 11;
         x->close |= !x->head.keep_alive || k->lost || k->server->draining || !chunked;
         k->stream = silent || x->head.method == HEAD ? STREAM_SILENT : chunked ? STREAM_CHUNKED : STREAM_TO_THE_END;
-        char *at = k->no_memory ? NULL : buf_room(&k->desk->out, HEAD_BYTES + fields_bytes(&x->out));
+        char *at = x->no_memory ? NULL : buf_room(&k->desk->out, HEAD_BYTES + fields_bytes(&x->out));
         if (!at) {
                 k->gone = true;
                 return fail(c, UNAVAILABLE, "no_memory", "there is no memory for the answer's head");

@@ -7,6 +7,7 @@
  * one write. After an answer that leaves bytes of the client unread, the write side is shut and the rest read away for a moment
  * (lingering): closing at once would make TCP throw away the answer before the client read it. RFC 9112 section 9.6 */
 #include "clock.h"
+#include "bound.h"
 #include "conn.h"
 #include "fiber.h"
 
@@ -37,6 +38,7 @@ int conn_send(struct conn *k, str more, str end)
         int r = sock_write(conn_io(k, k->server->o.write_timeout_ms), k->sock, v, COUNT(v));
         k->sending = false;
         if (r < 0) {
+                if (r == -DEADLINE_EXCEEDED) bound_reached(BOUND_HTTP_WRITE_TIME);
                 k->gone = true;
                 return r;
         }
@@ -71,6 +73,7 @@ static bool wait_for_bytes(struct conn *k)
                                   : sock_read(conn_io(k, s->o.idle_timeout_ms), k->sock, k->first, sizeof k->first);
         fiber_rename("http");
         k->idle = false;
+        if (n == -DEADLINE_EXCEEDED) bound_reached(BOUND_HTTP_IDLE_TIME);
         if (n <= 0) return false;
         s->stats.bytes_in += (size_t)n;
         k->desk = desk_get(s);
@@ -140,7 +143,7 @@ static void call_handler(struct conn *k, struct ctx *c, struct exchange *x)
 static void exchange_forget(struct conn *k)
 {
         k->eaten = k->skip = 0;
-        k->body_known = k->continued = k->lost = k->no_memory = false;
+        k->body_known = k->continued = k->lost = false;
         k->body_text = k->rest = (str){ 0 };
         k->stream = STREAM_NONE;
 }
@@ -152,6 +155,10 @@ static void refuse(struct conn *k, int status, const char *detail)
         struct ctx c = { .arena = k->desk->arena };
         exchange_forget(k);
         buf_clear(x.body);
+        if (status == 414) bound_reached(BOUND_HTTP_LINE);
+        else if (status == 431) bound_reached(BOUND_HTTP_HEADERS);
+        else if (status == 413) bound_reached(BOUND_HTTP_BODY);
+        else if (status == 408) bound_reached(BOUND_HTTP_HEAD_TIME);
         answer_problem(&x, status, detail);
         if (status == 503) res_header(&c, &x, "retry-after", STR("1"));
         if (!k->refused) k->server->stats.refused++;

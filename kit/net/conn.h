@@ -60,7 +60,6 @@ struct conn {
         str            rest;            /* bytes that came behind a chunked body; in the arena               */
         size_t         skip;            /* bytes of an unread body still to come                            */
         bool           lost;            /* an unread body is in the way: close                              */
-        bool           no_memory;       /* a header could not be kept                                       */
         enum stream    stream;
         char           first[FIRST_BYTES];
 };

@@ -7,6 +7,7 @@
  * too many of those are closed without a word. Draining cancels the idle and waits for the busy. */
 #include <stdlib.h>
 #include "clock.h"
+#include "bound.h"
 #include "conn.h"
 #include "fiber.h"
 
@@ -58,6 +59,7 @@ static void desk_clear(struct buf *b)
 void desk_put(struct server *s, struct desk *d)
 {
         if (s->desks_free >= DESKS_KEPT) {
+                bound_reached(BOUND_HTTP_DESKS);
                 desk_free(d);
                 return;
         }
@@ -86,6 +88,7 @@ static void admit(struct server *s, struct sock *sock)
         bool refused = s->stats.open >= s->stats.connections_max || listen_is_short(s->listener);
         s->stats.accepted++;
         s->stats.refused += refused;
+        if (refused) bound_reached(s->refusing >= REFUSALS_MAX ? BOUND_HTTP_REFUSALS : BOUND_HTTP_CONNECTIONS);
         struct conn *k = refused && s->refusing >= REFUSALS_MAX ? NULL : calloc(1, sizeof *k);
         if (!k) {
                 sock_close(&sock);

@@ -7,6 +7,7 @@
  * the handler holds texts of the head. By length it is read straight to its place and not a byte further; chunks are read into a
  * piece of the arena, and what came behind them is kept in k->rest. */
 #include "clock.h"
+#include "bound.h"
 #include "conn.h"
 #include "fiber.h"
 
@@ -44,8 +45,10 @@ static struct ctx *paced(struct conn *k, const struct ctx *c, struct pace *p)
 static int read_failed(struct conn *k, struct ctx *c, const struct pace *p, ptrdiff_t n)
 {
         k->lost = true;
-        if (n == -DEADLINE_EXCEEDED && !p->limited_by_caller)
+        if (n == -DEADLINE_EXCEEDED && !p->limited_by_caller) {
+                bound_reached(BOUND_HTTP_BODY_TIME);
                 return fail_http(c, 408, INVALID_ARGUMENT, "body_too_slow", "the request's body took too long");
+        }
         if (n == -DEADLINE_EXCEEDED) return fail(c, DEADLINE_EXCEEDED, "deadline_exceeded", "the deadline passed while the body was read");
         if (n == -CANCELLED) return fail(c, CANCELLED, "cancelled", "cancelled while the body was read");
         if (n < 0) k->gone = true;
@@ -104,6 +107,7 @@ static ptrdiff_t decode(struct conn *k, struct ctx *c, str in)
                 ptrdiff_t n = http1_body_next(&k->reader, str_cut(in, at, in.n), &piece, &why);
                 if (n < 0) {
                         k->lost = true;
+                        if (n == -413) bound_reached(BOUND_HTTP_BODY);
                         return fail_http(c, (int)-n, INVALID_ARGUMENT, n == -413 ? "body_too_large" : "malformed_body", "%s", why);
                 }
                 buf_add(&k->desk->upload, piece);
@@ -148,6 +152,7 @@ static int read_body(struct conn *k, struct ctx *c, struct exchange *x)
         }
         if (!k->reader.chunked && (uint64_t)k->reader.left > k->reader.max) {
                 k->lost = true;
+                bound_reached(BOUND_HTTP_BODY);
                 return fail_http(c, 413, INVALID_ARGUMENT, "body_too_large", "the body is larger than this takes");
         }
         buf_clear(&k->desk->upload);

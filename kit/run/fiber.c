@@ -7,6 +7,7 @@
  * budget of this turn is spent; so sockets and timers are looked at after at most RUN_BUDGET fibers. A fiber's timer stays in
  * the heap when its wait ends well: the next wait, mostly with the same deadline, finds it there and pays nothing. */
 #include <stdlib.h>
+#include "bound.h"
 #include "clock.h"
 #include "inside.h"
 
@@ -120,6 +121,14 @@ static void fiber_main(void *arg)
         }
 }
 
+static uint32_t fibers_max = FIBERS_MAX;
+
+void fibers_limit(uint32_t max)
+{
+        assert(max >= 1 && max <= FIBERS_MAX);
+        fibers_max = max;
+}
+
 static struct fiber *stack_take(struct loop *l)
 {
         struct link *e = list_pop(&l->pool);
@@ -140,7 +149,8 @@ int fiber_start(const char *name, void (*fn)(void *arg), void *arg)
 {
         struct loop *l = loop_here;
         assert(l);
-        if (l->live >= FIBERS_MAX || !timers_reserve(&l->timers, l->live + 8)) return -RESOURCE_EXHAUSTED;
+        if (l->live >= fibers_max) bound_reached(BOUND_FIBERS);
+        if (l->live >= fibers_max || !timers_reserve(&l->timers, l->live + 8)) return -RESOURCE_EXHAUSTED;
         struct fiber *f = stack_take(l);
         if (!f) return -RESOURCE_EXHAUSTED;
         f->fn = fn;

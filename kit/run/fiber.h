@@ -27,6 +27,7 @@ enum { FIBERS_MAX = 100000 };                           /* of a loop            
 int  fiber_start(const char *name, void (*fn)(void *arg), void *arg);
 struct fiber *fiber_self(void);                         /* NULL outside any                                         */
 void fiber_rename(const char *name);                    /* of the running fiber: what it works on now; as long-lived as its first */
+void fibers_limit(uint32_t max);                        /* before the loops start: fibers of a loop, else FIBERS_MAX */
 void fiber_stacks(size_t bytes);                        /* before the loops start: else 64 KiB, 256 KiB under sanitizers */
 
 /* Sleeps until fiber_wake(), c's deadline or cancellation. A wake that came since the last park returns at once; so a wake may

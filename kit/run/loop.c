@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "bound.h"
 #include "clock.h"
 #include "inside.h"
 #include "log.h"
@@ -87,6 +88,7 @@ int loop_post(struct loop *l, void (*fn)(void *arg), void *arg)
 {
         pthread_mutex_lock(&l->lock);
         bool first = list_is_empty(&l->remote) && l->n_posts == 0, room = l->n_posts < POSTS_MAX;
+        if (!room) bound_reached(BOUND_POSTS);
         if (room && l->n_posts == l->cap_posts) {
                 size_t cap = MAX((size_t)64, l->cap_posts * 2);
                 struct post *p = realloc(l->posts, cap * sizeof *p);

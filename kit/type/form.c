@@ -6,6 +6,7 @@
  * Percent escapes are undone before a list is cut at its commas, so an escaped comma cuts too; whoever needs a comma inside
  * an element repeats the parameter in a JSON body instead. */
 #include "form.h"
+#include "bound.h"
 #include "check.h"
 #include <inttypes.h>
 #include <math.h>
@@ -214,8 +215,10 @@ int form_read(struct ctx *c, const struct type *t, str query, void *out, const c
         assert(t->n <= FIELDS_MAX);
         for (str rest = query, pair; rest.p && (pair = str_split(&rest, '&'), true);) {
                 if (!pair.n) continue;
-                if (++n > PAIRS_MAX)
+                if (++n > PAIRS_MAX) {
+                        bound_reached(BOUND_PARAMETERS);
                         return fail_http(c, 400, RESOURCE_EXHAUSTED, "too_many", "there are more than %d parameters", PAIRS_MAX);
+                }
                 read_pair(c, t, pair, out, skip, &seen);
         }
         if (arena_is_exhausted(c->arena))

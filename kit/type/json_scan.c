@@ -7,6 +7,7 @@
  * it is keyed by the object's number, so one set serves the whole text, and hashed with this process's secret key, so nobody
  * can choose names that collide. */
 #include "json_scan.h"
+#include "bound.h"
 #include <stdio.h>
 #include "hash.h"
 #include "json_run.h"
@@ -261,6 +262,7 @@ int scan_word(struct scan *s, const char *word, size_t n)
 int scan_enter(struct scan *s)
 {
         if (s->depth == DEPTH_MAX) {
+                bound_reached(BOUND_JSON_DEPTH);
                 scan_flaw(s, "too_deep", "is nested more than %d deep", DEPTH_MAX);
                 return -INVALID_ARGUMENT;
         }
@@ -337,6 +339,7 @@ int scan_remember(struct scan *s, uint32_t object, str name)
 {
         struct name_met met = { object, (uint32_t)hash_quick(name) + object * 0x9e3779b9u, name };
         if (s->n_names >= NAMES_MAX) {
+                bound_reached(BOUND_JSON_NAMES);
                 scan_flaw(s, "too_many", "there are more than %d names", NAMES_MAX);
                 return -INVALID_ARGUMENT;
         }

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "bound.h"
 #undef fail                     /* ctx.h has its own; include this file first */
 #define cm_fail_msg(...)    do { print_error(__VA_ARGS__); print_error("\n"); _fail(__FILE__, __LINE__); } while (0)
 
@@ -35,6 +36,9 @@ extern const struct CMUnitTest __start_tests[], __stop_tests[];
 #define CHECK_OK(e)         do { int r_ = (e); if (r_ < 0) { print_error("%s = %d\n", #e, r_); cm_fail_msg("%s", #e); } } while (0)
 #define CHECK_STR(s, z)     do { str s_ = (s); const char *z_ = (z); \
                                  if (s_.n != strlen(z_) || memcmp(s_.p, z_, s_.n)) cm_fail_msg("%s is \"%.*s\", want \"%s\"", #s, (int)s_.n, s_.p, z_); } while (0)
+/* COUNTING(ID) before and REACHED(ID) after: the maximum of that row of bounds.def was reached in between. */
+#define COUNTING(id)        uint64_t id##_before_ = bound_times(BOUND_##id)
+#define REACHED(id)         CHECK(bound_times(BOUND_##id) > id##_before_)
 #define TEST_MAIN \
         int main(int argc, char **argv) \
         { \

@@ -238,6 +238,7 @@ WORLD_TEST(which_patches_a_path_takes_is_said)
 
 WORLD_TEST(a_patch_of_whatever_stands_loses_nothing_that_came_meanwhile)
 {
+        COUNTING(PATCH_TRIES);
         struct http_answer made = chess(w);
         str at = header_of(&made, "location");
         const char *patch = line_of(w, "PATCH", at);
@@ -253,6 +254,7 @@ WORLD_TEST(a_patch_of_whatever_stands_loses_nothing_that_came_meanwhile)
         str named = arena_printf(as(w, "")->arena, "\"%lld-0000000000000000\"", (long long)number(w, "toyshop", "select version from game"));
         refused(ask(w, "alice", patch, field_of(w, "if-match", named), MERGE, "{\"title\":\"bridge\"}"), 412, "stale");
         CHECK_EQ(number(w, "toyshop", "select count(*) from game where title = 'whist'"), 1);
+        REACHED(PATCH_TRIES);
 }
 
 WORLD_TEST(a_client_that_needs_no_body_gets_none)

@@ -5,6 +5,7 @@
 #include "test.h"
 #include <libpq-fe.h>
 #include "app.h"
+#include "engine.h"
 #include "visits.h"
 
 WORLD_TEST(a_thing_is_made_read_changed_and_gone)
@@ -160,7 +161,7 @@ WORLD_TEST(a_refusal_is_not_kept_for_its_key)
         CHECK_EQ(execute(w, "toyshop", "update souk_idempotency set at = at - interval '25 hours'"), 1);
 }
 
-struct twin { struct world *w; struct http_answer a; };
+struct twin { struct world *w; struct http_answer a; size_t no; };
 static int send_one(struct ctx *c, void *arg)
 {
         (void)c;
@@ -200,6 +201,42 @@ static int send_keyed(struct ctx *c, void *arg)
         struct twin *t = arg;
         t->a = http(t->w, "al#same", POST, "/v1/keyed", NULL);
         return 0;
+}
+
+static int send_in_turn(struct ctx *c, void *arg)
+{
+        (void)c;
+        struct twin *t = arg;
+        char who[20];
+        snprintf(who, sizeof who, "al#k%zu", t->no);
+        t->a = http(t->w, who, POST, "/v1/keyed", NULL);
+        return 0;
+}
+
+static int send_with_four_keys(struct ctx *c, void *arg)
+{
+        WORLD(w, c, &toyshop_service);
+        struct twin t[4];
+        (void)arg;
+        COUNTING(KEYS_AT_WORK);
+        GROUP(g, c);
+        for (size_t i = 0; i < COUNT(t); i++) {
+                t[i] = (struct twin){ .w = w, .no = i };
+                TRY(group_go(g, send_in_turn, &t[i]));
+        }
+        TRY(group_wait(g));
+        for (size_t i = 0; i < 3; i++) CHECK_EQ(t[i].a.status, 200);
+        refused(t[3].a, 429, "busy");
+        REACHED(KEYS_AT_WORK);
+        CHECK_EQ(http(w, "al#k3", POST, "/v1/keyed", NULL).status, 200);
+        return 0;
+}
+
+TEST(only_so_many_keys_are_at_work_at_once)
+{
+        idem_limit(3);
+        CHECK_OK(run_main(send_with_four_keys, NULL));
+        idem_limit(0);
 }
 
 static int send_three(struct ctx *c, void *arg)
@@ -375,6 +412,20 @@ WORLD_TEST(a_token_is_checked_once_and_remembered_until_it_expires)
         clock_real();
         refused(a, 401, "invalid_token");
         CHECK_STR(header_of(&a, "www-authenticate"), "Bearer realm=\"souk\", error=\"invalid_token\"");
+}
+
+WORLD_TEST(only_so_many_tokens_are_remembered_and_the_others_are_checked_again)
+{
+        struct auth *a = auth_open(&(struct auth_options){ STR("https://souk.local"), STR("souk"), &toy_keys_op, .tokens_max = 2 });
+        COUNTING(TOKENS);
+        for (int i = 0; i < 6; i++) {
+                str token = token_for(w, "", ROLE_CUSTOMER, 900 + i);
+                struct ctx *c = as(w, "");
+                CHECK_OK(auth_caller(c, a, arena_printf(c->arena, "Bearer " STR_FMT, STR_ARG(token))));
+                CHECK(uid_eq(c->caller.id, who_id("alice")));
+        }
+        REACHED(TOKENS);
+        auth_close(&a);
 }
 
 WORLD_TEST(a_token_of_nobody_known_is_refused_and_keys_are_not_asked_for_each)

@@ -89,6 +89,7 @@ TEST(clients_are_counted_apart)
 
 TEST(a_full_table_forgets_who_owes_least)
 {
+        COUNTING(RATE_PLACES);
         struct limiter *l = limiter_new(4);     /* one bucket */
         for (uint64_t who = 2; who <= 8; who += 2)
                 for (uint64_t i = 0; i < who; i++) CHECK(!limiter_take(l, who, 1, 10).refused);         /* 2, 4, 6 and 8 of 10 */
@@ -99,6 +100,7 @@ TEST(a_full_table_forgets_who_owes_least)
         CHECK_EQ(limiter_take(l, 2, 1, 10).left, 9);            /* as if it had never come; 100 went for it */
         limiter_free(l);
         CHECK(limiter_free(NULL) == NULL);
+        REACHED(RATE_PLACES);
 }
 
 TEST_MAIN

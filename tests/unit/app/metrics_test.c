@@ -54,6 +54,7 @@ TEST(a_histogram_counts_what_is_at_or_below_each_bound)
 
 TEST(series_of_a_family_are_bounded)
 {
+        COUNTING(METRIC_SERIES);
         char n[20];
         struct metric *last = NULL;
         for (int i = 0; i < 1500; i++) {
@@ -65,6 +66,7 @@ TEST(series_of_a_family_are_bounded)
         CHECK(last != OF(many, "5"));
         struct buf b AUTO(buf_done) = BUF_INIT(1 << 20);
         SHOWS(page(&b), "test_many_total{n=\"other\"} 500\n");
+        REACHED(METRIC_SERIES);
 }
 
 static void *count(void *arg)

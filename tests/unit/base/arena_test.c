@@ -245,6 +245,7 @@ TEST(under_the_address_sanitizer_what_was_not_handed_out_is_poisoned)
 
 TEST(more_arenas_than_the_store_keeps_come_and_go)
 {
+        COUNTING(ARENA_STORE);
         enum { N = 200 };
         struct arena *all[N];
         for (int round = 0; round < 2; round++) {
@@ -254,6 +255,7 @@ TEST(more_arenas_than_the_store_keeps_come_and_go)
                 }
                 for (int i = 0; i < N; i++) arena_free(all[i]);
         }
+        REACHED(ARENA_STORE);
 }
 
 TEST_MAIN

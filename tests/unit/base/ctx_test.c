@@ -75,6 +75,7 @@ TEST(a_flaw_of_the_whole_input_has_no_pointer_to_name)
 
 TEST(more_flaws_than_the_most_are_counted_not_kept)
 {
+        COUNTING(FLAWS);
         struct ctx c = make(65536);
         size_t kept = 0, used = 0;
         for (int i = 0; i < 1000; i++) {
@@ -88,6 +89,7 @@ TEST(more_flaws_than_the_most_are_counted_not_kept)
         CHECK_EQ(flaws_fail(&c), -INVALID_ARGUMENT);
         CHECK_STR(c.fault.message, "/a: number 0 (and 999 more)");
         arena_free(c.arena);
+        REACHED(FLAWS);
 }
 
 TEST(a_story_is_told_even_when_the_arena_is_full)

@@ -137,12 +137,14 @@ TEST(a_line_never_passes_what_a_pipe_takes_whole)
 
 TEST(fields_that_do_not_fit_are_said_to_be_cut)
 {
+        COUNTING(LOG_LINE);
         static char big[2000];
         memset(big, 'x', sizeof big - 1);
         start(INFO, LOG_JSON, false);
         log_say(INFO, "x", L_Z("a", big), L_Z("b", big), L_Z("c", big), L_Z("d", big), L_Z("e", big));
         str line = json_after_time();
         CHECK(str_ends(line, STR(",\"cut\":true}\n")));
+        REACHED(LOG_LINE);
 }
 
 enum { THREADS = 4, EACH = 100 };

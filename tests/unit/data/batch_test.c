@@ -154,6 +154,7 @@ IN_FIBER(calls_that_come_while_a_batch_runs_form_the_next)
 
 IN_FIBER(a_batch_is_never_larger_than_its_maximum)
 {
+        COUNTING(BATCH_CALLS);
         struct batcher *b = batcher_of(c, 4, 100);
         struct caller_of k[10];
 
@@ -169,6 +170,7 @@ IN_FIBER(a_batch_is_never_larger_than_its_maximum)
         for (int i = 0; i < 10; i++)
                 CHECK_EQ(rec.order[i], i);
         batcher_close(&b);
+        REACHED(BATCH_CALLS);
         return 0;
 }
 
@@ -503,6 +505,7 @@ IN_FIBER(a_batch_ends_at_its_own_timeout)
 
 IN_FIBER(a_caller_too_many_is_told_busy_at_once)
 {
+        COUNTING(BATCH_WAITING);
         struct batcher *b = batcher_of(c, 8, 2);
         struct caller_of k[3];
         struct told out;
@@ -523,6 +526,7 @@ IN_FIBER(a_caller_too_many_is_told_busy_at_once)
         }
         CHECK_EQ(k[2].result, 0);
         batcher_close(&b);
+        REACHED(BATCH_WAITING);
         return 0;
 }
 

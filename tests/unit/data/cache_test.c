@@ -81,7 +81,9 @@ static int bounds(struct ctx *c, void *arg)
 
 TEST(entries_go_by_age_of_use_and_by_time)
 {
+        COUNTING(CACHE_ENTRIES);
         CHECK_OK(in_fiber(bounds));
+        REACHED(CACHE_ENTRIES);
 }
 
 /* ---- one load a key -------------------------------------------------------------------------------------------------- */

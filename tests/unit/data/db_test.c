@@ -350,6 +350,22 @@ PG_TEST(errors_stick_to_the_transaction)
         OK(c, commit_two(c, false));
 }
 
+static int queue_too_many(struct ctx *c)
+{
+        struct number one = { 1 };
+        TX(tx, c);
+        for (int i = 0; i < 10000; i++) CHECK_OK(db_later(tx, &number_one, &one));
+        return db_later(tx, &number_one, &one);
+}
+
+PG_TEST(more_statements_than_may_be_queued_are_refused)
+{
+        COUNTING(DB_QUEUED);
+        FAILS(c, RESOURCE_EXHAUSTED, "too_many", queue_too_many(c));
+        REACHED(DB_QUEUED);
+        OK(c, db_exec(db(c), "select 1"));
+}
+
 static int bad_parameter(struct ctx *c)
 {
         struct part good_one = { .id = id_of(1), .quantity = 1 };

@@ -82,6 +82,7 @@ IN_WORLD(a_transaction_that_commits_late_is_not_skipped)
 
 IN_WORLD(a_poison_event_is_parked_with_those_of_its_key_behind_it_and_replayed)
 {
+        COUNTING(CONSUMER_RETRIES);
         struct subscription s = subscription();
         struct parked_list parked = { 0 };
         char key[37];
@@ -121,6 +122,7 @@ IN_WORLD(a_poison_event_is_parked_with_those_of_its_key_behind_it_and_replayed)
         CHECK_OK(make_notes(&w.a, &noted, 48, 1, 5));           /* the key is free again */
         CHECK_OK(settle(c, 20000));
         CHECK_EQ(effects(), 42);
+        REACHED(CONSUMER_RETRIES);
 }
 
 IN_WORLD(what_an_operator_marks_is_replayed_once_at_the_next_turn)
@@ -204,6 +206,7 @@ IN_WORLD(a_flood_of_failures_is_not_parked_but_waited_out)
 {
         struct subscription s = subscription();
 
+        COUNTING(PARKED);
         CHECK_OK(db_exec(db(&w.b), "insert into souk_parked (consumer, source, topic, key, payload, error, attempts)"
                                    " select 'b.effects', 'events_a', 'note.made', 'k' || i, '{}', 'x', 9 from generate_series(1, 10000) i"));
         fn.poison = 3;
@@ -211,6 +214,7 @@ IN_WORLD(a_flood_of_failures_is_not_parked_but_waited_out)
         start(c, &s);
         CHECK_EQ(settle(c, 300), -DEADLINE_EXCEEDED);
         CHECK_EQ(parked_rows(), 10000);
+        REACHED(PARKED);
         CHECK_EQ(effects(), 2);                                 /* nothing after it either */
         fn.poison = 0;
         CHECK_OK(settle(c, 20000));

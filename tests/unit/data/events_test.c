@@ -62,6 +62,26 @@ IN_WORLD(a_transaction_of_many_events_is_one_row_unless_it_is_large)
         CHECK_EQ(out_of_order(), 0);
 }
 
+IN_WORLD(more_events_than_a_transaction_may_hold_fail_it)
+{
+        static char text[100000];
+        int code = 0, n = 0;
+
+        COUNTING(OUTBOX_EVENTS);
+        memset(text, 'x', sizeof text);
+        {
+                TX(tx, &w.a);
+                while (code == 0 && ++n < 1000)
+                        code = emit(tx, &noted, &(struct note){ key_of(n), n, { text, sizeof text } });
+                CHECK_EQ(code, -RESOURCE_EXHAUSTED);
+                assert_string_equal(w.a.fault.slug, "too_much");
+                CHECK_EQ(tx_commit(tx), -RESOURCE_EXHAUSTED);
+        }
+        CHECK(n > 160 && n < 170);                              /* 16 MiB */
+        REACHED(OUTBOX_EVENTS);
+        CHECK_EQ(db_count(db(&w.a), "select count(*) from souk_outbox"), 0);
+}
+
 IN_WORLD(a_batch_is_of_one_topic_and_uninteresting_ones_are_passed_over)
 {
         static const char *const both[] = { "note.made", "note.followed", NULL };
@@ -238,6 +258,7 @@ static void count_queued(const struct consumer_stats *k, void *arg)     { *(size
 
 IN_WORLD(a_relay_waits_for_a_slow_consumer)
 {
+        COUNTING(CONSUMER_QUEUE);
         struct subscription s = subscription();
         size_t queued = 0;
 
@@ -254,6 +275,7 @@ IN_WORLD(a_relay_waits_for_a_slow_consumer)
         CHECK_EQ(effects(), 400);
         CHECK_EQ(distinct_effects(), 400);
         CHECK_EQ(out_of_order(), 0);
+        REACHED(CONSUMER_QUEUE);
 }
 
 IN_WORLD(a_long_stretch_of_no_interest_moves_the_position_too)

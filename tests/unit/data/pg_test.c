@@ -199,6 +199,7 @@ static void take_turns(struct ctx *c, int order[32])
 
 PG_TEST(transactions_beyond_the_pool_wait_their_turn)
 {
+        COUNTING(DB_TRANSACTIONS);
         int order[32];
         struct pg *before = c->pg;
         struct pg *narrow = pg_open(&(struct pg_options){ .url = str_of(getenv("SOUK_TEST_DATABASE_URL")), .transactions_max = 1, .name = "narrow" });
@@ -210,6 +211,7 @@ PG_TEST(transactions_beyond_the_pool_wait_their_turn)
         pg_close(&narrow);
         for (int i = 0; i < 32; i++)
                 CHECK_EQ(order[i], i);                  /* one at a time: first come, first served */
+        REACHED(DB_TRANSACTIONS);
 }
 
 static int waits_in_vain(struct ctx *c, void *arg)
@@ -243,6 +245,7 @@ PG_TEST(waiting_for_a_connection_obeys_the_deadline)
 
 PG_TEST(statements_beyond_the_pipelines_maximum_wait)
 {
+        COUNTING(DB_PIPELINE);
         int answered = 0;
         struct pg *before = c->pg;
         c->pg = pg_open(&(struct pg_options){ .url = str_of(scratch_url), .name = "narrow", .pipeline_max = 2 });
@@ -257,6 +260,7 @@ PG_TEST(statements_beyond_the_pipelines_maximum_wait)
         CHECK_EQ(pg_stats(c->pg).in_flight, 0);
         pg_close(&c->pg);
         c->pg = before;
+        REACHED(DB_PIPELINE);
 }
 
 QUERY(text_back, &kinds_type, &kinds_type, ROWS_ONE, "select $1 as maybe_text", "text");

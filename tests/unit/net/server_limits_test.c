@@ -8,6 +8,7 @@
 
 SERVER_TEST(what_is_not_a_request_gets_a_problem_and_the_end_of_the_connection)
 {
+        COUNTING(HTTP_BODY);
         static const struct { const char *text; const char *status; } bad[] = {
                 { "GET / HTTP/1.1\r\n\r\n",                                                     "400 Bad Request" },
                 { "GET / HTTP/1.1\nHost: h\n\n",                                                "400 Bad Request" },
@@ -32,10 +33,13 @@ SERVER_TEST(what_is_not_a_request_gets_a_problem_and_the_end_of_the_connection)
         }
         CHECK_EQ(shop->asked, 0);
         CHECK_EQ(server_stats(shop->s).refused, COUNT(bad));
+        REACHED(HTTP_BODY);
 }
 
 SERVER_TEST(lines_and_headers_too_large_are_refused_before_they_end)
 {
+        COUNTING(HTTP_LINE);
+        COUNTING(HTTP_HEADERS);
         struct buf ask AUTO(buf_done) = BUF_INIT(1 << 20);
         buf_lit(&ask, "GET /");
         for (int i = 0; i < 10000; i++) buf_char(&ask, 'a');
@@ -48,6 +52,8 @@ SERVER_TEST(lines_and_headers_too_large_are_refused_before_they_end)
         struct sock *s2 AUTO(sock_close) = dial(c, shop);
         CHECK_OK(sock_write_str(c, s2, buf_str(&ask)));
         HAS(hear(c, s2, NULL), "431 Request Header Fields Too Large");
+        REACHED(HTTP_LINE);
+        REACHED(HTTP_HEADERS);
 }
 
 SERVER_TEST(answers_before_a_bad_request_are_sent_with_its_refusal)
@@ -60,6 +66,7 @@ SERVER_TEST(answers_before_a_bad_request_are_sent_with_its_refusal)
 
 SERVER_TEST_WITH(a_slow_head_gets_408_counted_from_its_first_byte, o.head_timeout_ms = 60)
 {
+        COUNTING(HTTP_HEAD_TIME);
         struct sock *s AUTO(sock_close) = dial(c, shop);
         int64_t start_us = clock_us();
         for (int i = 0; i < 6000 && server_stats(shop->s).refused == 0; i++) {
@@ -68,15 +75,18 @@ SERVER_TEST_WITH(a_slow_head_gets_408_counted_from_its_first_byte, o.head_timeou
         }
         HAS(hear(c, s, NULL), "408 Request Timeout");
         CHECK(clock_us() - start_us < 50000000);
+        REACHED(HTTP_HEAD_TIME);
 }
 
 SERVER_TEST_WITH(an_idle_connection_is_closed_without_a_word, o.idle_timeout_ms = 500)
 {
+        COUNTING(HTTP_IDLE_TIME);
         struct sock *s AUTO(sock_close) = dial(c, shop);
         assert_string_equal(hear(c, s, NULL), "");
         struct sock *s2 AUTO(sock_close) = dial(c, shop);
         say(c, s2, GETS("/a"));
         HAS(hear(c, s2, NULL), "GET /a");
+        REACHED(HTTP_IDLE_TIME);
 }
 
 SERVER_TEST_WITH(an_empty_line_after_a_body_does_not_start_the_heads_clock, (o.head_timeout_ms = 1, o.idle_timeout_ms = 40))
@@ -88,6 +98,7 @@ SERVER_TEST_WITH(an_empty_line_after_a_body_does_not_start_the_heads_clock, (o.h
 
 SERVER_TEST_WITH(connections_beyond_the_maximum_get_503, o.connections_max = 1)
 {
+        COUNTING(HTTP_CONNECTIONS);
         struct sock *first AUTO(sock_close) = dial(c, shop);
         say(c, first, GETS("/a"));
         hear(c, first, "GET /a");
@@ -101,6 +112,47 @@ SERVER_TEST_WITH(connections_beyond_the_maximum_get_503, o.connections_max = 1)
         while (server_stats(shop->s).open) fiber_yield();
         HAS(talk(c, shop, GETS("/c")), "GET /c");
         CHECK_EQ(server_stats(shop->s).refused, 1);
+        REACHED(HTTP_CONNECTIONS);
+}
+
+SERVER_TEST_WITH(connections_far_beyond_the_maximum_are_closed_without_a_word, o.connections_max = 1)
+{
+        enum { TOLD = 64 };             /* REFUSALS_MAX */
+        struct sock *s[TOLD + 2] = { NULL };
+        COUNTING(HTTP_REFUSALS);
+        for (int i = 0; i < TOLD + 2; i++) {
+                s[i] = dial(c, shop);
+                while (server_stats(shop->s).accepted <= (uint64_t)i) fiber_yield();
+        }
+        const char *got = hear(c, s[TOLD + 1], NULL);
+        CHECK(!*got || strcmp(got, "(reset)") == 0);
+        REACHED(HTTP_REFUSALS);
+        for (int i = 0; i < TOLD + 2; i++) sock_close(&s[i]);
+}
+
+SERVER_TEST(more_desks_than_are_kept_are_given_back)
+{
+        enum { MANY = 70 };             /* DESKS_KEPT is 64 */
+        struct sock *s[MANY] = { NULL };
+        COUNTING(HTTP_DESKS);
+        for (int i = 0; i < MANY; i++) {
+                s[i] = dial(c, shop);
+                say(c, s[i], "GET");    /* half a request line: a desk is at work on it */
+        }
+        while (server_stats(shop->s).bytes_in < 3 * MANY) fiber_yield();
+        for (int i = 0; i < MANY; i++) sock_close(&s[i]);
+        while (server_stats(shop->s).open) fiber_yield();
+        REACHED(HTTP_DESKS);
+}
+
+SERVER_TEST_WITH(a_client_that_does_not_read_is_given_up, (o.write_timeout_ms = 40, o.arena_max = 64 << 20))
+{
+        struct sock *s AUTO(sock_close) = dial(c, shop);
+        COUNTING(HTTP_WRITE_TIME);
+        for (int i = 0; server_stats(shop->s).open && i < 400; i++)     /* 0.4 MB each, until the sockets' buffers are full */
+                if (sock_write_str(c, s, STR(GETS("/huge"))) < 0) break;
+        while (server_stats(shop->s).open) CHECK_OK(fiber_sleep(c, 5));
+        REACHED(HTTP_WRITE_TIME);
 }
 
 /* ---- leaving ------------------------------------------------------------------------------------------------------ */

@@ -136,11 +136,13 @@ SERVER_TEST(large_answers_and_many_headers_arrive_whole)
 
 SERVER_TEST(an_answer_beyond_the_limit_becomes_500)
 {
+        COUNTING(HTTP_ANSWER);
         HAS(talk(c, shop, GETS("/huge")), "HTTP/1.1 500 Internal Server Error\r\n");
         const char *got = talk(c, shop, GETS("/full") GETS("/a"));
         HAS(got, "HTTP/1.1 500 Internal Server Error\r\n");
         LACKS(got, "x-full");
         HAS(got, "GET /a");
+        REACHED(HTTP_ANSWER);
 }
 
 /* ---- request bodies ----------------------------------------------------------------------------------------------- */
@@ -240,6 +242,7 @@ SERVER_TEST(a_large_unread_body_closes_the_connection_and_the_answer_is_still_re
 
 SERVER_TEST(a_body_over_what_the_handler_takes_is_refused_before_it_is_read)
 {
+        COUNTING(HTTP_BODY);
         shop->body_max = 10;
         const char *got = talk(c, shop, "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n12345678\r\n3\r\n");        /* nothing of the 3 came */
         HAS(got, "HTTP/1.1 413 Content Too Large\r\n");
@@ -249,10 +252,12 @@ SERVER_TEST(a_body_over_what_the_handler_takes_is_refused_before_it_is_read)
         got = talk(c, shop, "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n12345678\r\n2\r\n90\r\n0\r\n\r\n" GETS("/a"));
         HAS(got, "1234567890");
         HAS(got, "GET /a");
+        REACHED(HTTP_BODY);
 }
 
 SERVER_TEST(broken_and_oversized_chunked_bodies_fail_the_read_and_close)
 {
+        COUNTING(HTTP_BODY);
         const char *got = talk(c, shop, "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n" GETS("/a"));
         HAS(got, "HTTP/1.1 400 Bad Request\r\n");
         HAS(got, "connection: close\r\n");
@@ -261,6 +266,7 @@ SERVER_TEST(broken_and_oversized_chunked_bodies_fail_the_read_and_close)
         got = talk(c, shop, "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nfffffff\r\n" GETS("/a"));
         HAS(got, "HTTP/1.1 413 Content Too Large\r\n");
         LACKS(got, "GET /a");
+        REACHED(HTTP_BODY);
 }
 
 SERVER_TEST(a_client_that_ends_within_its_body_is_told_or_gone)
@@ -278,6 +284,7 @@ SERVER_TEST(a_client_that_ends_within_its_body_is_told_or_gone)
 
 SERVER_TEST_WITH(a_slow_body_gets_408, o.body_timeout_ms = 40)
 {
+        COUNTING(HTTP_BODY_TIME);
         struct sock *s AUTO(sock_close) = dial(c, shop);
         say(c, s, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhel");
         const char *got = hear(c, s, NULL);
@@ -285,6 +292,7 @@ SERVER_TEST_WITH(a_slow_body_gets_408, o.body_timeout_ms = 40)
         HAS(got, "connection: close\r\n");
         CHECK_EQ(shop->body_result, -INVALID_ARGUMENT);
         CHECK_EQ(shop->body_http, 408);
+        REACHED(HTTP_BODY_TIME);
 }
 
 SERVER_TEST_WITH(bytes_buy_time_at_the_least_rate_only, (o.body_timeout_ms = 60, o.body_min_bytes_per_s = 1000000))

@@ -376,6 +376,55 @@ static int pass_baton(void *arg, int index)
         return 0;
 }
 
+static int arrived;
+
+static void count_post(void *arg)
+{
+        (void)arg;
+        arrived++;
+}
+
+static void count_end(void *arg) { ++*(int *)arg; }
+
+static int post_too_many(struct ctx *c, void *arg)
+{
+        (void)arg;
+        arrived = 0;
+        COUNTING(POSTS);
+        for (int i = 0; i < 65536; i++) CHECK_OK(loop_post(loop_self(), count_post, NULL));
+        CHECK_EQ(loop_post(loop_self(), count_post, NULL), -RESOURCE_EXHAUSTED);
+        REACHED(POSTS);
+        while (arrived < 65536) CHECK_OK(fiber_sleep(c, 1));
+        return loop_post(loop_self(), count_post, NULL);
+}
+
+TEST(a_loop_that_is_sent_too_many_posts_refuses_them)
+{
+        watchdog_limit(0);
+        CHECK_OK(run_main(post_too_many, NULL));
+        CHECK_EQ(arrived, 65537);
+}
+
+static int start_up_to_the_most(struct ctx *c, void *arg)
+{
+        int *ended = arg;
+        COUNTING(FIBERS);
+        for (int i = 1; i < 50; i++) CHECK_OK(fiber_start("one of many", count_end, ended));
+        CHECK_EQ(fiber_start("one too many", count_end, ended), -RESOURCE_EXHAUSTED);
+        REACHED(FIBERS);
+        while (*ended < 49) CHECK_OK(fiber_sleep(c, 1));
+        return fiber_start("one again", count_end, ended);
+}
+
+TEST(a_loop_has_a_most_of_fibers)
+{
+        int ended = 0;
+        fibers_limit(50);
+        CHECK_OK(run_main(start_up_to_the_most, &ended));
+        fibers_limit(FIBERS_MAX);
+        CHECK_EQ(ended, 50);
+}
+
 TEST(fibers_of_two_loops_wake_each_other)
 {
         memset(&baton, 0, sizeof baton);

@@ -136,6 +136,7 @@ TEST(percent_faults_are_flaws)
 
 TEST(a_hundred_pairs_are_read_and_one_more_is_refused)
 {
+        COUNTING(PARAMETERS);
         char text[1000], *p = text;
         for (int i = 0; i < 100; i++) p += sprintf(p, "tags=%d&", i);
         CTX(c);
@@ -145,6 +146,7 @@ TEST(a_hundred_pairs_are_read_and_one_more_is_refused)
         strcpy(p, "big=1");
         s = (struct sample){ 0 };
         CHECK_EQ(form_read(&c, &sample_type, str_of(text), &s, NULL), -RESOURCE_EXHAUSTED);
+        REACHED(PARAMETERS);
 }
 
 TEST(a_list_keeps_one_element_over_its_maximum_for_the_check)

@@ -251,6 +251,7 @@ TEST(lists_have_a_least_and_a_most_number_of_elements)
 
 TEST(thirty_two_levels_are_read_and_thirty_three_refused)
 {
+        COUNTING(JSON_DEPTH);
         CTX(c);
         char text[200];
         for (int arrays = 31; arrays <= 32; arrays++) {
@@ -263,6 +264,7 @@ TEST(thirty_two_levels_are_read_and_thirty_three_refused)
                 else CHECK(strstr(refused(&loose_type, text, JSON_LENIENT),
                         "/x/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0 too_deep\n"));
         }
+        REACHED(JSON_DEPTH);
 }
 
 TEST(a_message_that_holds_itself_is_bounded_by_depth)
@@ -353,6 +355,7 @@ TEST(flaws_beyond_the_most_that_is_kept_are_counted)
 
 TEST(too_many_names_that_nobody_knows_end_the_reading)
 {
+        COUNTING(JSON_NAMES);
         CTX(c);
         struct buf b AUTO(buf_done) = BUF_INIT(1 << 20);
         struct loose l;
@@ -360,6 +363,7 @@ TEST(too_many_names_that_nobody_knows_end_the_reading)
         buf_lit(&b, "}");
         CHECK_EQ(json_read(&c, &loose_type, buf_str(&b), &l, JSON_LENIENT), -INVALID_ARGUMENT);
         CHECK_STR(c.fault.flaws->detail, "there are more than 10000 names");
+        REACHED(JSON_NAMES);
 }
 
 /* ---- lists, patches, modes -------------------------------------------------------------------------------------------- */
