@@ -19,11 +19,12 @@ class Table:
     """Rows of what | must | goal | median | min - max | command."""
 
     def __init__(self):
-        self.rows, self.missed = [], []
+        self.rows, self.missed, self.last = [], [], ""
 
     def row(self, what, values, form, command, must=None, goal=None, more=False):
         """must and goal are bounds: from above, or from below when more is better."""
         m, sign = statistics.median(values), ">=" if more else "<="
+        self.last = self.last if what.startswith("- ") else what
 
         def said(bound):
             return "" if bound is None else f"{sign} {bound:,g}"
@@ -33,7 +34,7 @@ class Table:
         got = form.format(m)
         if must is not None and not kept(must):
             got = f"**misses:** {got}"
-            self.missed.append(what)
+            self.missed.append(what if what == self.last else f"{self.last} {what}")
         elif goal is not None and kept(goal):
             got += " (goal)"
         self.rows.append(f"| {what} | {said(must)} | {said(goal)} | {got} | {form.format(min(values))} - {form.format(max(values))} | {command} |")

@@ -61,5 +61,6 @@ def command(pool, seconds):
 
 
 def best(usual, key):
-    """The pool size with the most orders a second, or with the least CPU; of medians."""
-    return (max if key == "rate" else min)(usual, key=lambda pool: statistics.median(u[key] for u in usual[pool]))
+    """Of the pool sizes that were tried in every round: the one with the most orders a second, or with the least CPU; of medians."""
+    rounds = max(len(u) for u in usual.values())
+    return (max if key == "rate" else min)((p for p in usual if len(usual[p]) == rounds), key=lambda pool: statistics.median(u[key] for u in usual[pool]))
