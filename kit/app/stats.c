@@ -5,6 +5,7 @@
  *
  * An endpoint keeps the pointers of its series, so counting a request is two additions. */
 #include "engine.h"
+#include <sys/resource.h>
 #include "batch.h"
 #include "bound.h"
 #include "cache.h"
@@ -132,6 +133,12 @@ static void statement_gauges(const struct query_stats *q, void *arg)
         SET(statement_us, q->us, q->name);
 }
 
+static int64_t resident_peak_bytes(void)
+{
+        struct rusage u;
+        return getrusage(RUSAGE_SELF, &u) == 0 ? (int64_t)u.ru_maxrss * 1024 : 0;
+}
+
 static void process_gauges(struct worker *w)
 {
         struct pool_stats p = pool_stats(), asks = pool_ask_stats();
@@ -145,6 +152,7 @@ static void process_gauges(struct worker *w)
         SET(holds, watchdog_reports());
         for (enum bound b = 0; b < BOUNDS; b++) SET(bound_counts, bound_times(b), bound_label(b));
         SET(cpu, clock_cpu_us());
+        SET(resident_peak, resident_peak_bytes());
         query_stats_each(statement_gauges, NULL);
         if (!w->app->bus) return;
         bus_each(w->app->bus, consumer_gauges, NULL);

@@ -57,7 +57,7 @@ class Buyers:
     def wait_for(self, n, seconds=30):
         end = time.monotonic() + seconds
         while len(self.answers) < n:
-            assert time.monotonic() < end, f"{len(self.answers)} orders"
+            assert time.monotonic() < end, f"{len(self.answers)} orders, {self.statuses}, {sum(t.is_alive() for t in self.threads)} buyers"
             self.over.wait(0.002)
 
     def ask_again(self, market, most=150):
