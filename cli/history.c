@@ -41,7 +41,7 @@ void history_order(FILE *f, struct ctx *c, const struct order_asked *o, enum ord
                 if (said == ORDER_LACKED) op.ok = OUTCOME_NO;
                 if (said == ORDER_UNKNOWN) op.ok = OUTCOME_UNKNOWN;
                 history_line(f, &op);
-                if (said != ORDER_PUT_BACK && said != ORDER_UNKNOWN) continue;
+                if ((said != ORDER_PUT_BACK && said != ORDER_UNKNOWN) || o->comes_back_later) continue;
                 op.op = "put";
                 op.ok = OUTCOME_UNKNOWN;
                 history_line(f, &op);

@@ -23,7 +23,7 @@ enum order_outcome {
         ORDER_UNKNOWN };
 enum { ORDER_LINES_MAX = 3 };
 struct line_asked  { const char *product; int quantity; };
-struct order_asked { int client, n; struct line_asked lines[ORDER_LINES_MAX]; int64_t start_us; };
+struct order_asked { int client, n; struct line_asked lines[ORDER_LINES_MAX]; int64_t start_us; bool comes_back_later; };      /* comes_back_later: the caller writes the put */
 
 /* r: of shop_ask(), whose answer counts when it is 0. */
 enum order_outcome order_outcome(struct ctx *c, int r, const struct answer *a);

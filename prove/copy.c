@@ -23,7 +23,7 @@
 #include "prove.h"
 #include "text.h"
 
-enum { READY_MS = 60000, READY_LOOK_MS = 50, STOP_MS = 15000, STARTS_MAX = 100 };
+enum { READY_MS = 60000, READY_LOOK_MS = 50, STOP_MS = 15000, STARTS_MAX = 100, WAITING_MAX = 48, CONNECTIONS_MAX = 4000 };
 
 /* ---- the folder and PostgreSQL ------------------------------------------------------------------------------------------------ */
 
@@ -70,6 +70,11 @@ static void become_server(char *const *argv, char *const *env, int log, pid_t pa
         _exit(127);
 }
 
+/* What runs out, and how often somebody looks: within seconds, so that a pause outlasts it. */
+static const struct { const char *name; int ms; } times[] = {
+        { "INVENTORY_HOLD_TIME", HOLD_MS }, { "INVENTORY_SWEEP_EVERY", SWEEP_MS }, { "PAYMENTS_SWEEP_AFTER", INTENT_MS }, { "PAYMENTS_SWEEP_EVERY", SWEEP_MS },
+        { "PAYMENTS_RECONCILE_AFTER", UNANSWERED_MS }, { "PAYMENTS_RECONCILE_EVERY", SWEEP_MS }, { "PAYMENTS_PROVIDER_TIMEOUT", 500 }, { "IDENTITY_ACCESS_TIME", TOKEN_MS } };
+
 int server_start(struct ctx *c, struct copy *k, int i)
 {
         struct server *s = &k->servers[i];
@@ -78,10 +83,12 @@ int server_start(struct ctx *c, struct copy *k, int i)
         snprintf(log, sizeof log, "%s/server.log", s->dir);
         const char *const argv[] = { "souk", "run", "--data", s->dir, "--port", port, "--no-seed", "--workers", "1", NULL };
         str url = arena_printf(c->arena, "SOUK_DATABASE_URL=postgresql://souk@127.0.0.1:%d/postgres", proxy_port(k->wire));
-        str hold = arena_printf(c->arena, "SOUK_INVENTORY_HOLD_TIME=%ds", HOLD_SECONDS);
         str breaks = arena_printf(c->arena, "SOUK_BREAK=%s", k->breaks ? k->breaks : "");
-        const char *const env[] = { "PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C.UTF-8", url.p, hold.p, "SOUK_PAYMENTS_SWEEP_AFTER=3s", "SOUK_PAYMENTS_PROVIDER_TIMEOUT=500ms",
-                                    "SOUK_SECRET=a marketplace that lives for a minute only", "SOUK_GRACE=3s", k->breaks ? breaks.p : NULL, NULL };
+        const char *env[32] = { "PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C.UTF-8", "SOUK_SECRET=a marketplace that lives for a minute only", "SOUK_GRACE=3s", url.p };
+        size_t n = 5;
+        for (size_t t = 0; t < COUNT(times); t++) env[n++] = arena_printf(c->arena, "SOUK_%s=%dms", times[t].name, times[t].ms).p;
+        env[n++] = arena_printf(c->arena, "SOUK_BATCH_WAITING=%d", WAITING_MAX).p;
+        env[n++] = k->breaks ? breaks.p : NULL;
         int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
         if (fd < 0) return fail(c, UNAVAILABLE, "no_log", "cannot write %s: %s", log, strerror(errno));
         pid_t parent = getpid(), pid = fork();
@@ -162,7 +169,7 @@ static int servers_open(struct ctx *c, struct copy *k)
                 TRY(server_ready(c, k, i));
                 TRY(proxy_open(c, "127.0.0.1", s->port, &s->proxy));
                 snprintf(s->url, sizeof s->url, "http://127.0.0.1:%d", proxy_port(s->proxy));
-                struct client_options o = { .url = str_of(s->url), .connections_max = 256, .agent = "souk prove", .connect_timeout_ms = 2000 };
+                struct client_options o = { .url = str_of(s->url), .connections_max = CONNECTIONS_MAX, .agent = "souk prove", .connect_timeout_ms = 2000 };
                 TRY(client_open(c, &o, &s->client));
         }
         return 0;
@@ -175,23 +182,29 @@ static void shop_of(const struct copy *k, int i, struct shop *out)
         *out = (struct shop){ .client = k->servers[i].client, .url = str_of(k->servers[i].url), .data = str_of(k->servers[i].dir) };
 }
 
-static int product_make(struct ctx *c, struct copy *k, struct shop *shop, int i, int64_t stock)
+static int product_make(struct ctx *c, struct copy *k, const struct clerks *clerks, struct shop *shop, int i)
 {
         char sku[24], name[32];
         snprintf(sku, sizeof sku, "proof-%d", i);
         snprintf(name, sizeof name, "%s thing %d", i < HOT ? "Hot" : "Cool", i);
         TRY(goods_product(c, shop, &k->staff, &(struct goods){ sku, name, "What souk prove sells.", 499 + 100 * i }, k->products[i]));
-        return goods_stock_add(c, shop, &k->staff, k->products[i], stock, "proof");
+        int64_t start = clock_us();
+        TRY(goods_stock_add(c, shop, &k->staff, k->products[i], clerks->laid_in[i], "proof"));
+        history_line(clerks->crowd->history, &(struct stock_op){ 0, "init", k->products[i], clerks->laid_in[i], OUTCOME_YES, start, clock_us() });
+        return 0;
 }
 
-int copy_open(struct ctx *c, struct copy *k, int64_t stock)
+int copy_open(struct ctx *c, struct copy *k, struct clerks *clerks, int64_t hot, int64_t cool)
 {
         static const char *const names[] = { "souk_orders", "souk_inventory", "souk_payments" };
         struct shop shop;
         TRY(servers_open(c, k));
         shop_of(k, 0, &shop);
         TRY(shop_account(c, &shop, "staff", &k->staff));
-        for (int i = 0; i < PRODUCTS; i++) TRY(product_make(c, k, &shop, i, i < HOT ? stock : 100000));
+        for (int i = 0; i < PRODUCTS; i++) {
+                clerks->laid_in[i] = i < HOT ? hot : cool;
+                TRY(product_make(c, k, clerks, &shop, i));
+        }
         TRY(goods_buyers(c, &shop, "proof", k->buyers, BUYERS));
         for (int i = 0; i < BOOKS; i++) {
                 str url;

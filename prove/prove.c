@@ -11,7 +11,7 @@
 #include "prove.h"
 #include "proof.h"
 
-enum { RATE = 120, STOCK_OF_HOT = 400, PURCHASES_MAX = 200000, MEMORY_BYTES = 1 << 30, SETTLE_MS = 90000, SETTLE_BROKEN_MS = 9000 };
+enum { RATE = 120, STOCK_OF_COOL = 100000, PURCHASES_MAX = 200000, MEMORY_BYTES = 1 << 30, SETTLE_MS = 90000, SETTLE_BROKEN_MS = 9000 };
 
 const struct flag prove_flags[] = {
         { "seed", 0, "N", "of the crowd and of what goes wrong", .fallback = "1", .number = true, .min = 0, .max = INT64_MAX },
@@ -33,8 +33,10 @@ struct proof {
         struct copy  copy;
         struct crowd crowd;
         struct storm storm;
+        struct clerks clerks;
         uint64_t     seed;
         int          seconds, kills;
+        str          unsettled;                        /* what did not come to rest; p NULL: all did                */
 };
 
 static int weather(struct ctx *c, void *arg)
@@ -47,6 +49,12 @@ static int customers(struct ctx *c, void *arg)
 {
         struct proof *f = arg;
         return crowd_run(c, &f->crowd);
+}
+
+static int staff(struct ctx *c, void *arg)
+{
+        struct proof *f = arg;
+        return clerks_run(c, &f->clerks);
 }
 
 static int watch(struct ctx *c, void *arg)
@@ -67,10 +75,11 @@ static int storm_and_crowd(struct ctx *c, struct proof *f)
 {
         GROUP(g, c);
         storm_draw(&f->storm, f->seed, f->kills, f->seconds);
-        f->storm.copy = f->crowd.copy = &f->copy;
+        f->storm.copy = &f->copy;
         f->storm.crowd = &f->crowd;
         rand_seed(&f->crowd.rand, f->seed ^ 0x9e3779b97f4a7c15);
         rand_seed(&f->crowd.dice, ~f->seed);
+        rand_seed(&f->clerks.rand, f->seed + 1);
         f->crowd.rate = RATE;
         f->crowd.max = MIN(RATE * 12 * f->seconds, PURCHASES_MAX);
         f->crowd.all = calloc((size_t)f->crowd.max, sizeof *f->crowd.all);
@@ -79,47 +88,79 @@ static int storm_and_crowd(struct ctx *c, struct proof *f)
         f->crowd.begun_us = clock_us();
         f->crowd.end_us = f->crowd.begun_us + (int64_t)f->seconds * 1000000;
         TRY(group_go(g, customers, f));
+        TRY(group_go(g, staff, f));
         TRY(group_go(g, weather, f));
         TRY(group_go(g, watch, f));
         return group_wait(g);
 }
 
-static int ask_again(struct ctx *c, struct proof *f)
+/* Waits until it has come to rest, and says so if it has not. */
+static bool settles(struct ctx *c, struct proof *f)
+{
+        int r = books_settle(c, &f->copy, f->copy.breaks ? SETTLE_BROKEN_MS : SETTLE_MS);
+        f->unsettled = r < 0 ? arena_str(c->arena, c->fault.message) : f->unsettled;
+        fault_clear(c);
+        return r == 0;
+}
+
+/* Asking again may change what is: what was in doubt is ordered now, and what was to be cancelled is. */
+static int ask_again(struct ctx *c, struct proof *f, bool *rests)
 {
         struct progress p;
+        *rests = settles(c, f);
         progress_open(&p, "asking again", "purchases", f->crowd.n);
+        TRY(clerks_ask_again(c, &f->clerks));
         TRY(crowd_ask_again(c, &f->crowd, &p));
         progress_close(&p);
+        *rests = *rests && settles(c, f);
+        TRY(clerks_count(c, &f->clerks));
+        crowd_history_end(&f->crowd, *rests);
         return 0;
 }
 
 static void tell(struct proof *f, struct report *r)
 {
+        const struct crowd *w = &f->crowd;
         struct buf done AUTO(buf_done) = BUF_INIT(4000);
+        int hard = 0;
+        for (int i = 0; i < w->n; i++) hard += w->all[i].card != NULL;
         storm_tell(&f->storm, &done);
         fprintf(stderr, "what went wrong meanwhile: " STR_FMT "\n", STR_ARG(buf_str(&done)));
+        fprintf(stderr, "%d customers made %d requests, %d at most at once: %d were confirmed, %d were told it is sold out, %d that the payment did not go.\n"
+                "%d had cards that decline, hang, or answer twice or late; %d cancelled. Clerks delivered %d times and counted %d times.\n"
+                "%d requests got no answer that says what came of them (%d gave up waiting, %d met a full queue), %d came with a token that had run out.\n",
+                w->n, w->requests, w->here_max, w->confirmed, w->refused[ORDER_LACKED], w->refused[ORDER_PUT_BACK], hard, w->cancels, f->clerks.n, f->clerks.reads,
+                w->unheard, w->gave_up, w->busy, w->logged_out);
+        const struct { const char *name; int n; } figures[] = {
+                { "purchases", w->n }, { "requests", w->requests }, { "at_once", w->here_max }, { "confirmed", w->confirmed }, { "out_of_stock", w->refused[ORDER_LACKED] },
+                { "declined", w->refused[ORDER_PUT_BACK] }, { "bad_cards", hard }, { "cancels", w->cancels }, { "repeats", w->repeats }, { "unanswered", w->unheard },
+                { "gave_up", w->gave_up }, { "busy", w->busy }, { "token_ended", w->logged_out }, { "turned_away", w->turned_away }, { "deliveries", f->clerks.n },
+                { "reads", f->clerks.reads } };
         report_int(r, "seed", (int64_t)f->seed);
-        report_int(r, "purchases", f->crowd.n);
-        report_int(r, "requests", f->crowd.requests);
-        report_int(r, "confirmed", f->crowd.confirmed);
-        report_int(r, "refused", f->crowd.refused);
-        report_int(r, "unanswered", f->crowd.unanswered);
-        report_int(r, "repeats", f->crowd.repeats);
-        report_int(r, "cancels", f->crowd.cancels);
+        for (size_t i = 0; i < COUNT(figures); i++) report_int(r, figures[i].name, figures[i].n);
         report_text(r, "disturbances", buf_str(&done));
 }
+
+/* So much of each hot product that it is sold out before the end. */
+static int64_t stock_of_hot(const struct proof *f)      { return MAX(RATE * f->seconds / 6, 10); }
 
 static int prove(struct ctx *c, struct job_of_command *j)
 {
         struct proof *f = j->arg;
         struct breach breach = { 0 };
-        TRY(copy_open(c, &f->copy, STOCK_OF_HOT));
+        bool rests;
+        f->clerks.crowd = &f->crowd;
+        f->crowd.clerks = &f->clerks;
+        f->crowd.copy = &f->copy;
+        TRY(copy_open(c, &f->copy, &f->clerks, stock_of_hot(f), STOCK_OF_COOL));
+        GROUP(g, c);
+        TRY(group_go(g, clerks_keep_tokens, &f->clerks));
         TRY(storm_and_crowd(c, f));
         TRY(storm_calm(c, &f->storm));
-        int rest = books_settle(c, &f->copy, f->copy.breaks ? SETTLE_BROKEN_MS : SETTLE_MS);
-        report_check(&j->report, rest == 0, "it comes to rest by itself", STR_FMT, STR_ARG(rest == 0 ? STR("stock, money and orders agree") : c->fault.message));
-        fault_clear(c);
-        TRY(ask_again(c, f));
+        TRY(ask_again(c, f, &rests));
+        f->clerks.at_work = false;
+        TRY(group_wait(g));
+        report_check(&j->report, rests, "it comes to rest by itself", STR_FMT, STR_ARG(rests ? STR("stock, money and orders agree") : f->unsettled));
         TRY(books_check(c, &f->copy, &f->crowd, &j->report, &breach));
         tell(f, &j->report);
         if (breach.order[0]) TRY(story_print(c, &f->copy, &f->crowd, breach.order));

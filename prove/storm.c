@@ -15,20 +15,26 @@
 #include "usage.h"
 
 enum { BACKENDS_MAX = 256 };
-enum trouble { KILL_SERVER, PAUSE_SERVER, STOP_DATABASE, KILL_BACKEND, CUT_DATABASE, DELAY_DATABASE, STALL_DATABASE, CUT_CLIENTS, DELAY_CLIENTS, CROWD_AT_ONCE, KINDS };
+enum trouble {
+        KILL_SERVER, PAUSE_SERVER, STOP_DATABASE, CROWD_AT_ONCE, KILL_BACKEND, PAUSE_BACKEND, CUT_DATABASE, DELAY_DATABASE, STALL_DATABASE, CUT_CLIENTS, DELAY_CLIENTS,
+        STALL_CLIENTS, KINDS };
+_Static_assert((int)KINDS == (int)STORM_KINDS, "prove.h counts them");
+enum { CERTAIN = 3 };                                   /* the first so many happen every time                      */
 
-/* Lengths in ms; a weight is how often it is drawn. A pause outlasts every hold. */
+/* Lengths in ms; a weight is how often it is drawn again once each was. */
 static const struct { const char *what; int weight, from_ms, to_ms; } kinds[KINDS] = {
         [KILL_SERVER]    = { "kill -9 of a server", 5, 50, 900 },
-        [PAUSE_SERVER]   = { "pause of a server beyond every expiry (SIGSTOP)", 3, HOLD_SECONDS * 1000 + 1200, HOLD_SECONDS * 1000 + 2500 },
+        [PAUSE_SERVER]   = { "pause of a server past every expiry (SIGSTOP, SIGCONT)", 3, PAUSE_MIN_MS, PAUSE_MIN_MS + 1000 },
         [STOP_DATABASE]  = { "immediate stop of PostgreSQL", 2, 0, 0 },
+        [CROWD_AT_ONCE]  = { "crowd that comes at once and fills the queues", 2, 20, 50 },
         [KILL_BACKEND]   = { "kill -9 of a backend of PostgreSQL", 2, 0, 0 },
+        [PAUSE_BACKEND]  = { "pause of a backend of PostgreSQL (SIGSTOP, SIGCONT)", 2, 300, PAUSE_MIN_MS },
         [CUT_DATABASE]   = { "cut of the wire to PostgreSQL", 3, 20, 800 },
         [DELAY_DATABASE] = { "slow wire to PostgreSQL", 2, 300, 1500 },
         [STALL_DATABASE] = { "silent wire to PostgreSQL", 2, 300, 2500 },
         [CUT_CLIENTS]    = { "cut of the wire to clients", 3, 20, 500 },
         [DELAY_CLIENTS]  = { "slow wire to clients", 2, 300, 1500 },
-        [CROWD_AT_ONCE]  = { "crowd that comes at once", 2, 200, 400 } };
+        [STALL_CLIENTS]  = { "silent wire to clients", 2, 300, 2500 } };
 
 static int kind_draw(struct rand *r)
 {
@@ -44,13 +50,29 @@ static int by_time(const void *a, const void *b)
         return x->at_ms - y->at_ms;
 }
 
+/* The certain ones first, then each of the others once, in an order that is drawn, then any. */
+static void kinds_draw(struct storm *s)
+{
+        int left[KINDS], n = KINDS - CERTAIN;
+        for (int i = 0; i < n; i++) left[i] = CERTAIN + i;
+        for (int i = 0; i < s->n; i++) {
+                if (i < CERTAIN) s->all[i].kind = i;
+                else if (!n) s->all[i].kind = kind_draw(&s->rand);
+                else {
+                        int drawn = (int)rand_below(&s->rand, (uint32_t)n);
+                        s->all[i].kind = left[drawn];
+                        left[drawn] = left[--n];
+                }
+        }
+}
+
 void storm_draw(struct storm *s, uint64_t seed, int n, int seconds)
 {
         rand_seed(&s->rand, seed);
         s->n = MIN(n, DISTURBANCES_MAX);
+        kinds_draw(s);
         for (int i = 0; i < s->n; i++) {
                 struct disturbance *d = &s->all[i];
-                d->kind = i == 0 ? KILL_SERVER : i == 1 ? PAUSE_SERVER : i == 2 ? STOP_DATABASE : kind_draw(&s->rand);      /* these three every time */
                 d->at_ms = 300 + (int)rand_below(&s->rand, (uint32_t)MAX(seconds * 1000 - 600, 1));
                 d->server = (int)rand_below(&s->rand, SERVERS);
                 d->ms = kinds[d->kind].from_ms + (int)rand_below(&s->rand, (uint32_t)(kinds[d->kind].to_ms - kinds[d->kind].from_ms + 1));
@@ -102,6 +124,16 @@ static int server_pause(struct ctx *c, struct storm *s, const struct disturbance
         return 0;
 }
 
+static int backend_pause(struct ctx *c, struct storm *s, const struct disturbance *d)
+{
+        int pid = backend_draw(s);
+        if (!pid || kill(pid, SIGSTOP) < 0) return 0;
+        s->done[d->kind]++;
+        TRY(fiber_sleep(c, d->ms));
+        if (is_backend(pid)) kill(pid, SIGCONT);
+        return 0;
+}
+
 static int wire(struct ctx *c, struct storm *s, const struct disturbance *d, struct proxy *p)
 {
         s->done[d->kind]++;
@@ -109,7 +141,7 @@ static int wire(struct ctx *c, struct storm *s, const struct disturbance *d, str
                 proxy_cut(p, true);
                 TRY(fiber_sleep(c, d->ms));
                 proxy_cut(p, false);
-        } else if (d->kind == STALL_DATABASE) {
+        } else if (d->kind == STALL_DATABASE || d->kind == STALL_CLIENTS) {
                 proxy_stall(p, true);
                 TRY(fiber_sleep(c, d->ms));
                 proxy_stall(p, false);
@@ -138,8 +170,10 @@ static int disturb(struct ctx *c, void *arg)
         case KILL_BACKEND:
                 if ((pid = backend_draw(s)) > 0 && kill(pid, SIGKILL) == 0) s->done[d->kind]++;
                 return 0;
+        case PAUSE_BACKEND: return backend_pause(c, s, d);
         case CUT_CLIENTS:
-        case DELAY_CLIENTS: return wire(c, s, d, s->copy->servers[d->server].proxy);
+        case DELAY_CLIENTS:
+        case STALL_CLIENTS: return wire(c, s, d, s->copy->servers[d->server].proxy);
         case CROWD_AT_ONCE:
                 s->crowd->burst = true;
                 s->done[d->kind]++;
@@ -171,6 +205,7 @@ int storm_calm(struct ctx *c, struct storm *s)
         for (int i = 0; i < SERVERS; i++) {
                 struct server *v = &s->copy->servers[i];
                 proxy_cut(v->proxy, false);
+                proxy_stall(v->proxy, false);
                 proxy_delay(v->proxy, 0);
                 if (v->pid) kill(v->pid, SIGCONT);
         }

@@ -40,6 +40,7 @@ const struct setting app_settings[] = {
         { "access-log", SET_STR, "", .doc = "which requests get a line: all, errors (500 and over, and warnings) or none; unless said, all with json and errors with human" },
         { "database-url", SET_STR, "", .secret = true, .doc = "a PostgreSQL server (libpq URI) whose user may create databases; empty: a private one" },
         { "database-transactions", SET_INT, "8", 1, 1000, .doc = "connections for transactions, at most, of a worker to a service's database" },
+        { "batch-waiting", SET_INT, "8192", 1, 1000000, .doc = "callers of an operation that may wait for its next batch, at most, a worker; others are told that it is busy" },
         { "pool-threads", SET_INT, "2", 1, 64, .doc = "threads for hashing, signing and other slow work" },
         { "issuer", SET_STR, "https://souk.local", .doc = "who signs access tokens (iss)" },
         { "audience", SET_STR, "souk", .doc = "whom they are for (aud)" },
@@ -347,6 +348,7 @@ int app_run(const struct app_options *o)
                 long cores = sysconf(_SC_NPROCESSORS_ONLN), wanted = (long)config_int(a.config, "workers");
                 a.n_workers = (int)MIN(wanted ? wanted : MAX(cores / 2, 1), WORKERS_MAX);
                 a.pg_transactions = (int)config_int(a.config, "database-transactions");
+                a.batch_waiting = (size_t)config_int(a.config, "batch-waiting");
                 pool_start((int)config_int(a.config, "pool-threads"), 256);
                 r = run(&a);
                 pool_stop();

@@ -70,6 +70,7 @@ struct app {
         const char  *db_prefix;                         /* "souk_"                                */
         str          admin_url;
         int          pg_transactions;
+        size_t       batch_waiting;             /* 0: as batch.h says                                  */
         struct worker *workers[WORKERS_MAX]; int n_workers;
         struct bus  *bus;                               /* of worker 0                            */
         atomic_bool  ready, draining;

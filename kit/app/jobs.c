@@ -37,7 +37,9 @@ static void add(struct clock_work *k, struct due d)
 
 static void collect(struct clock_work *k)
 {
-        for (const struct job *j = k->unit->service->jobs; j && j->name; j++) add(k, (struct due){ .name = j->name, .job = j, .every_ms = j->every_ms });
+        const struct config *set = k->unit->worker->app->config;
+        for (const struct job *j = k->unit->service->jobs; j && j->name; j++)
+                add(k, (struct due){ .name = j->name, .job = j, .every_ms = j->every ? (int)config_int(set, j->every) : j->every_ms });
         if (!k->unit->pg) return;
         add(k, (struct due){ .name = "tidy idempotency keys", .own = idem_tidy, .every_ms = TIDY_MS });
         if (k->unit->service->consumers) add(k, (struct due){ .name = "replay parked events", .own = replay_parked, .every_ms = REPLAY_MS });

@@ -98,7 +98,8 @@ struct route {
         const char *const *slugs;                       /* refusals worth documenting, NULL-terminated: "out_of_stock" */
 };
 struct consumer_row { const struct event *event; const struct op *op; int retries, backoff_ms; };      /* op: batched, in = the event's message, out = nothing */
-struct job      { const char *name; const struct op *op; int every_ms; };       /* in = out = nothing; on one replica at a time */
+/* in = out = nothing; on one replica at a time. every: the setting that says how often; NULL: every_ms does. */
+struct job      { const char *name; const struct op *op; int every_ms; const char *every; };
 struct slug     { const char *name; int http; const char *doc; };               /* for docs/ERRORS.md */
 
 #define ROUTE(m, p, fn, ...)  { .method = (m), .path = (p), .op = &fn##_op, __VA_ARGS__ }
@@ -110,6 +111,7 @@ struct slug     { const char *name; int http; const char *doc; };               
 #define RAW(m, p, fn, ...)    { .method = (m), .path = (p), .raw = (fn), __VA_ARGS__ }
 #define ON(e, fn, ...)        { .event = &(e), .op = &fn##_op, __VA_ARGS__ }
 #define EVERY(ms, n, fn)      { .name = (n), .op = &fn##_op, .every_ms = (ms) }
+#define EVERY_AS(set, n, fn)  { .name = (n), .op = &fn##_op, .every = (set) }
 #define ROUTES(...)    .routes    = (const struct route[])        { __VA_ARGS__, { 0 } }
 #define CALLS(...)     .calls     = (const struct op *const[])    { __VA_ARGS__, NULL }
 #define CONSUMES(...)  .consumers = (const struct consumer_row[]) { __VA_ARGS__, { 0 } }

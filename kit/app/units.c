@@ -123,7 +123,7 @@ static void batchers_open(struct worker *w)
         for (size_t i = 0; i < w->app->n_batched; i++) {
                 const struct op *op = w->app->batched[i];
                 struct ctx model = unit_model(unit_of(w, op));
-                w->batchers[i] = batcher_open(&model, &(struct batcher_options){ .name = op->name, .fn = op->batch });
+                w->batchers[i] = batcher_open(&model, &(struct batcher_options){ .name = op->name, .fn = op->batch, .waiting_max = w->app->batch_waiting });
         }
 }
 

@@ -126,6 +126,8 @@ OP( keys_turn,       nothing,     nothing      );
 OP( identity_keys,   nothing,     jwks         );
 
 static const struct setting settings[] = {
+        { "identity.access-time", SET_MS, "5m", SECONDS(1), HOURS(24),
+          .doc = "how long an access token is good for; an account that is blocked or changed is so everywhere after that time" },
         { "identity.key-days", SET_INT, "30", 0, 3650, .doc = "a new signing key when the newest is older than so many days; 0: only by hand" },
         { 0 } };
 

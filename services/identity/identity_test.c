@@ -160,6 +160,21 @@ static int throttled(struct ctx *c, void *arg)
 
 TEST(ten_wrong_passwords_make_a_name_wait) { CHECK_OK(run_main(throttled, NULL)); }
 
+static int unjudged(struct ctx *c, void *arg)
+{
+        (void)arg;
+        WORLD(w, c, &identity_service);
+
+        CHECK_EQ(post(w, "/v1/users", ada).status, 201);
+        CHECK_OK(execute(w, "identity", "revoke select on users from current_user"));
+        for (int i = 0; i < 12; i++) CHECK(post(w, "/v1/sessions", ada_logs_in).status >= 500);
+        CHECK_OK(execute(w, "identity", "grant select on users to current_user"));
+        CHECK_EQ(post(w, "/v1/sessions", ada_logs_in).status, 201);
+        return 0;
+}
+
+TEST(an_attempt_that_could_not_be_judged_does_not_count) { CHECK_OK(run_main(unjudged, NULL)); }
+
 struct guess { struct world *w; int status; };
 
 static int guess(struct ctx *c, void *arg)

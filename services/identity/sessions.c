@@ -11,7 +11,6 @@
  * it gave last lives out its minutes. */
 #include "inside.h"
 
-enum { ACCESS_MS = MINUTES(5) };
 static const int64_t session_us = 30LL * 24 * HOURS(1) * 1000;
 
 struct credentials { str email, password; };
@@ -87,12 +86,23 @@ static int attempt(struct ctx *c, str email_key)
         return 0;
 }
 
+/* One that could not be judged was none: a database that is away, or a client that hangs up, locks no account. */
+static int attempt_undo(struct ctx *c, str email_key, int why)
+{
+        struct state *s = unit_state(c);
+
+        throttle_give_back(&s->names, email_key);
+        throttle_give_back(&s->addresses, c->caller.address);
+        return why;
+}
+
 static int attempt_judge(struct ctx *c, str email_key, str password, str hash)
 {
         struct state *s = unit_state(c);
-        int right;
+        int right = password_check(c, password, hash);
 
-        TRY(right = password_check(c, password, hash));
+        if (right < 0)
+                return attempt_undo(c, email_key, right);
         if (right) {
                 throttle_forget(&s->names, email_key);
                 throttle_give_back(&s->addresses, c->caller.address);
@@ -155,13 +165,14 @@ static int tokens_make(struct ctx *c, const struct session_row *s, int32_t role,
         when now = clock_now();
         uid jti = uid_v7(now);
         char id[37];
+        int64_t access_ms = config_int(config(c), "identity.access-time");
         struct claims claims = { .iss = config_str(config(c), "issuer"), .aud = config_str(config(c), "audience"), .client_id = STR("souk"),
                                  .scope = str_of(role_scopes[role]), .sub = s->user_id, .sid = s->id, .roles = 1u << role,
-                                 .iat = now, .exp = { now.us + ACCESS_MS * 1000LL } };
+                                 .iat = now, .exp = { now.us + access_ms * 1000 } };
 
         uid_format(jti, id);
         claims.jti = arena_str(c->arena, str_of(id));
-        *out = (struct tokens){ .token_type = STR("Bearer"), .expires_in = ACCESS_MS / 1000, .scope = claims.scope };
+        *out = (struct tokens){ .token_type = STR("Bearer"), .expires_in = (int32_t)(access_ms / 1000), .scope = claims.scope };
         out->refresh_token = refresh_token_make(c, s->id, s->refresh_no);
         return keyring_sign(c, &state->keys, &claims, &out->access_token);
 }
@@ -176,10 +187,11 @@ static int session_open(struct ctx *c, const struct credentials *in, struct toke
         struct session_row session = { .id = uid_v7(now), .refresh_no = 1, .created_at = now, .expires_at = { now.us + session_us } };
         struct session_start start = { .id = session.id, .address = c->caller.address, .expires_at = session.expires_at };
         struct user_ref whose;
-        int right, began;
+        int r, right, began;
 
         TRY(attempt(c, key));
-        TRY(user_by_email(db(c), &(struct login_key){ key }, &user));
+        if ((r = user_by_email(db(c), &(struct login_key){ key }, &user)) < 0)
+                return attempt_undo(c, key, r);
         TRY(right = attempt_judge(c, key, in->password, user.password));
         if (!right)
                 return fail(c, UNAUTHENTICATED, "wrong_credentials", "the e-mail address or the password is wrong");

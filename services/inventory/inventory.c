@@ -23,6 +23,7 @@ const struct event stock_out     = { "stock.out",     &stock_level_type,   "prod
 
 static const struct setting inventory_settings[] = {
         { "inventory.hold-time", SET_MS, "15m", SECONDS(1), HOURS(24), false, "How long stock is held for an order before orders is asked to abandon it." },
+        { "inventory.sweep-every", SET_MS, "5s", 100, HOURS(1), false, "How often it is looked for holds that have run out." },
         { "inventory.allocation", SET_STR, "nearest", .doc = "Which warehouse an order is filled from: nearest (to the country it is sent to, then the fullest) or fullest." },
         { "inventory.low-stock", SET_INT, "5", 0, STOCK_MAX, false, "With so many units available, or fewer, a product is low, unless it has a threshold of its own; 0: none is." },
         { 0 },
@@ -95,7 +96,7 @@ const struct service inventory_service = {
                 ON(order_rejected,  hold_release),
                 ON(order_cancelled, order_take_back),
                 ON(order_returned,  return_take_back)),
-        JOBS(EVERY(SECONDS(5), "sweep-holds", holds_sweep), EVERY(SECONDS(5), "tell-openings", openings_tell)),
+        JOBS(EVERY_AS("inventory.sweep-every", "sweep-holds", holds_sweep), EVERY(SECONDS(5), "tell-openings", openings_tell)),
         EMITS(&stock_changed, &stock_low, &stock_out),
         CONSTRAINTS({ "warehouse_exists",      "warehouse_exists", "there is a warehouse with this code" },
                     { "one_default_warehouse", "conflict",         "another change of the warehouses came first; try again" }),

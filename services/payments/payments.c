@@ -30,7 +30,9 @@ const struct provider *const provider = &test_provider;
 static const struct setting payments_settings[] = {
         { "payments.provider-timeout", SET_MS, "3s", 100, MINUTES(1), false, "How long the payment provider may take to answer." },
         { "payments.sweep-after", SET_MS, "30m", SECONDS(1), HOURS(24), false, "After how long orders is asked about an authorisation that nobody captured." },
+        { "payments.sweep-every", SET_MS, "1m", 100, HOURS(1), false, "How often it is looked for such authorisations." },
         { "payments.reconcile-after", SET_MS, "1m", SECONDS(1), HOURS(24), false, "After how long the provider is asked for an answer that never came." },
+        { "payments.reconcile-every", SET_MS, "30s", 100, HOURS(1), false, "How often it is looked for such answers." },
         { "payments.webhook-secrets", SET_STR, NULL, 0, 0, true,
           "Secrets the provider signs its webhooks with, at least 16 characters each, with commas: the new one beside the old one while they change. None: webhooks are refused." },
         { 0 },
@@ -73,9 +75,9 @@ const struct service payments_service = {
                 ON(order_returned,  payment_returned),
                 ON(payment_settle_asked, payment_settle)),
         JOBS(
-                EVERY(SECONDS(60), "sweep-authorisations", authorisations_sweep),
-                EVERY(SECONDS(30), "reconcile",            reconcile),
-                EVERY(SECONDS(1),  "test-answers",         test_answers_deliver)),
+                EVERY_AS("payments.sweep-every", "sweep-authorisations", authorisations_sweep),
+                EVERY_AS("payments.reconcile-every", "reconcile",        reconcile),
+                EVERY(SECONDS(1), "test-answers", test_answers_deliver)),
         EMITS(&payment_authorised, &payment_captured, &payment_declined, &payment_refunded, &payment_settle_asked),
         SLUGS({ "payment_declined",   402, "The provider declined the charge; nothing was ordered." },
               { "payment_timed_out",  504, "The provider did not answer in time; nothing was ordered, and what it may have authorised is voided." },

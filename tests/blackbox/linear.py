@@ -3,19 +3,20 @@
 
 Each product is a number of units of its own (Herlihy and Wing: a system is linearizable if each object is). init sets it; put adds; take takes if there is
 enough; read tells it. Each operation happened at one moment between its start and its end; of a take with ok false there was not enough at that moment; one
-with ok null happened at some moment after its start, or never. A put with ok null gives back what a take of the same client took: it cannot come before it.
+with ok null happened at some moment after its start, or never. A put with ok null whose client has a take with ok null, of the same quantity, gives that back.
 
 The ends are walked through in the order of time with the set of states the counter may be in (just-in-time linearization: Lowe, Testing for
 linearizability, 2017): at the end of an operation every state must have it done, by it alone or after others that had begun. Four things keep the set
-small, none of which loses an answer: what only looks (read, a refused take) is done as soon as it is true; of changes alike, the one that ends first is
-done first; changes of unknown outcome are counted, not told apart; and a change that can be done by itself need not wait for others, unless
-something that looks is still waiting for a state in between.
+small. What only looks (read, a refused take) is done as soon as it is true. Of changes alike, the one that ends first is done first. A change that can be
+done by itself need not wait for others, unless something that looks is still waiting for a state in between. These three lose no answer; the fourth forgives a
+little: of takes that may have happened and been put back, any may be out at any moment. So what is there is a number from units - out to units, and no
+unit too many is ever forgiven.
 """
 import collections
 import json
 
 Op = collections.namedtuple("Op", "client op product quantity ok start end")
-State = collections.namedtuple("State", "units done once free held lent")        # done: ids of the open; the others: of unknown outcome, by quantity
+State = collections.namedtuple("State", "units done once lent")         # done: ids of the open; once, lent: takes and puts of unknown outcome, by quantity
 STATES_MAX = 200_000
 
 
@@ -51,14 +52,17 @@ def bump(pairs, quantity, n):
 
 
 class Open:
-    """The operations that have begun: known ones until they end, unknown ones for ever."""
+    """The known operations that have begun and not ended, and how many units may be out for a while."""
 
     def __init__(self):
         self.known = {}
+        self.out = 0
 
     def looks_done(self, s):
         """Whatever only looks and is true now is done."""
-        now = [i for i, o in self.known.items() if i not in s.done and (o.op == "read" and s.units == o.quantity or o.op == "take" and o.ok is False and s.units < o.quantity)]
+        least = s.units - self.out
+        now = [i for i, o in self.known.items() if i not in s.done and (
+            o.op == "read" and least <= o.quantity <= s.units and o.quantity >= 0 or o.op == "take" and o.ok is False and max(least, 0) < o.quantity)]
         return s._replace(done=s.done.union(now)) if now else s
 
     def looks_wait(self, s):
@@ -76,15 +80,10 @@ class Open:
         for (op, quantity), i in first.items():
             if op == "put" or s.units >= quantity:
                 yield i, s._replace(units=s.units + (quantity if op == "put" else -quantity), done=s.done | {i})
-        for quantity, _ in s.once:                      # a take of unknown outcome happens
+        for quantity, _ in s.once:
             if s.units >= quantity:
                 yield None, s._replace(units=s.units - quantity, once=bump(s.once, quantity, -1))
-        for quantity, _ in s.free:                      # one that its client may put back
-            if s.units >= quantity:
-                yield None, s._replace(units=s.units - quantity, free=bump(s.free, quantity, -1), held=bump(s.held, quantity, 1))
-        for quantity, _ in s.held:
-            yield None, s._replace(units=s.units + quantity, held=bump(s.held, quantity, -1))
-        for quantity, _ in s.lent:                      # a put of unknown outcome of something that was taken for certain
+        for quantity, _ in s.lent:
             yield None, s._replace(units=s.units + quantity, lent=bump(s.lent, quantity, -1))
 
     def with_it_done(self, states, it):
@@ -120,8 +119,8 @@ def first_violation(ops):
     events, names, tied = [], {}, collections.Counter()
     for i, o in enumerate(ops):
         if o.op == "take" and o.ok is None:
-            names[i] = "free" if back[o.client, o.quantity] > 0 else "once"
-            tied[o.client, o.quantity] += names[i] == "free"
+            names[i] = "out" if back[o.client, o.quantity] > 0 else "once"
+            tied[o.client, o.quantity] += names[i] == "out"
             back[o.client, o.quantity] -= 1
     for i, o in enumerate(ops):
         if o.op == "put" and o.ok is None:
@@ -133,10 +132,12 @@ def first_violation(ops):
         if o.ok is not None:
             events.append((o.end, 1, i))
     events.sort()
-    now, states = Open(), {State(inits[0].quantity, frozenset(), (), (), (), ())}
+    now, states = Open(), {State(inits[0].quantity, frozenset(), (), ())}
     for _, ends, i in events:
         o = ops[i]
-        if not ends and o.ok is None:
+        if not ends and names.get(i) == "out":
+            now.out += o.quantity
+        elif not ends and o.ok is None:
             states = {s._replace(**{names[i]: bump(getattr(s, names[i]), o.quantity, 1)}) for s in states}
         elif not ends:
             now.known[i] = o
