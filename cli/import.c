@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "cli.h"
 #include "clock.h"
 #include "fiber.h"
 #include "hash.h"
@@ -38,7 +39,7 @@ const char *const import_products_examples[] = {
 struct import {
         struct shop  shop;
         struct login staff;
-        struct rows *rows;
+        struct feed *rows;
         struct report *report;
         struct progress progress;
         str     source, digest, path;   /* path: /v1/imports/ID                                    */

@@ -18,7 +18,7 @@ struct cancellation { char invoice[16]; int32_t customer, product, quantity; int
 struct columns      { int invoice, stock, description, quantity, date, price, customer, country; };
 struct reading {
         struct retail *r;
-        struct rows   *rows;
+        struct feed   *rows;
         struct columns at;
         struct map    *invoices, *products, *customers;         /* to index + 1 */
         struct cancellation *cancellations; int32_t n_cancellations;

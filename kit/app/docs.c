@@ -203,7 +203,10 @@ static void curl(struct buf *b, const struct endpoint *e)
         if (r->idempotent || r->keyed) buf_lit(b, " \\\n  -H \"idempotency-key: $(cat /proc/sys/kernel/random/uuid)\"");
         if (r->if_match == NEEDS_IF_MATCH) buf_lit(b, " \\\n  -H 'if-match: *'");
         if (r->header) buf_printf(b, " \\\n  -H '%s: %s'", r->header->name, r->header->example);
-        if (e->takes_body) {
+        if (r->text) {
+                buf_printf(b, " \\\n  -H 'content-type: %s' \\\n  --data-binary ", r->text->media);
+                shell_quoted(b, str_of(r->text->example));
+        } else if (e->takes_body) {
                 struct buf json AUTO(buf_done) = BUF_INIT(EXAMPLE_MAX_BYTES);
                 struct jw w = { .b = &json };
                 spec_example(&w, &e->body, r->patches ? SPEC_PATCH : SPEC_REQUEST);

@@ -40,7 +40,26 @@ int header_refused(struct ctx *c, int http, const char *slug, const char *header
         return r;
 }
 
-/* A body that is no JSON is refused before it is read. */
+/* Which of the texts that the route takes the body is; NULL: none. */
+static const char *text_media(const struct request *q)
+{
+        str type = header_get(&q->x->head.headers, "content-type");
+        for (const struct route_text *t = q->endpoint->route->text; t && t->media; t++)
+                if (is_media(type, str_of(t->media))) return t->media;
+        return NULL;
+}
+
+static int wrong_media(struct request *q)
+{
+        struct buf why AUTO(buf_done) = BUF_INIT(500);
+        buf_lit(&why, "must be ");
+        for (const struct route_text *t = q->endpoint->route->text; t && t->media; t++) buf_printf(&why, "%s%s", t == q->endpoint->route->text ? "" : " or ", t->media);
+        if (!q->endpoint->route->text) buf_printf(&why, "%sapplication/json", q->endpoint->route->patches ? "application/merge-patch+json or " : "");
+        buf_char(&why, 0);
+        return header_refused(q->c, 415, "unsupported_media_type", "Content-Type", buf_str(&why).p);
+}
+
+/* A body of another kind is refused before it is read. */
 static int check_body_head(struct request *q, size_t max)
 {
         const struct headers *h = &q->x->head.headers;
@@ -49,10 +68,9 @@ static int check_body_head(struct request *q, size_t max)
         if (q->x->head.length == 0 && q->endpoint->takes_body && !header_get(h, "content-length").p)
                 return header_refused(q->c, 411, "length_required", "Content-Length", "is required: this request needs a body");
         if (q->x->head.length == 0) return 0;
-        bool patches = q->endpoint->route->patches != NULL;
-        if (!is_media(type, STR("application/json")) && !(patches && is_media(type, STR("application/merge-patch+json"))))
-                return header_refused(q->c, 415, "unsupported_media_type", "Content-Type",
-                                      patches ? "must be application/merge-patch+json or application/json" : "must be application/json");
+        const struct route *r = q->endpoint->route;
+        bool fits = r->text ? text_media(q) != NULL : is_media(type, STR("application/json")) || (r->patches && is_media(type, STR("application/merge-patch+json")));
+        if (!fits) return wrong_media(q);
         if (coding.p && !str_eq_nocase(coding, STR("identity")))
                 return header_refused(q->c, 415, "unsupported_encoding", "Content-Encoding", "must be absent: bodies are read as they are");
         return 0;
@@ -104,6 +122,22 @@ int raw_path(struct ctx *c, struct exchange *x, void *in)
         assert(q->c == c);
         TRY(read_path(q, in));
         return flaws_fail(c);
+}
+
+int raw_text(struct ctx *c, struct exchange *x, void *in, str *out, const char **media)
+{
+        struct request *q = x->app;
+        const struct endpoint *e = q->endpoint;
+        str query = x->head.query;
+        assert(q->c == c && e->route->text);
+        TRY(read_path(q, in));
+        if (query.p && query.n) TRY(form_read(c, e->route->op->in, query, in, e->var_names));
+        check_msg(c, &e->body, in, (str){ NULL, 0 });
+        TRY(flaws_fail(c));
+        TRY(request_body(q, out));
+        *media = text_media(q);
+        if (!*media) *media = e->route->text->media;    /* of no bytes, which need no type */
+        return 0;
 }
 
 static int read_body(struct request *q, void *in)

@@ -31,7 +31,7 @@ const struct slug kit_slugs[] = {
         { "stale", 412, "If-Match names an older state; read the resource again." },
         { "body_too_large", 413, "The body is larger than the route takes." },
         { "target_too_long", 414, "The request line is too long." },
-        { "unsupported_media_type", 415, "Bodies are application/json; a merge patch is application/merge-patch+json as well." },
+        { "unsupported_media_type", 415, "Bodies are application/json, a merge patch application/merge-patch+json as well; a piece of a file is CSV or JSON Lines." },
         { "unsupported_encoding", 415, "Bodies are not compressed." },
         { "unknown_expectation", 417, "Expect asks for something other than 100-continue." },
         { "idempotency_key_reused", 422, "The Idempotency-Key was used for another request." },

@@ -69,6 +69,7 @@ int  stale(struct ctx *c) MUST_USE;
 struct exchange;
 struct paging;
 struct route_header { const char *name, *doc, *example; };
+struct route_text { const char *media, *example; };     /* an array of them, by media type without parameters, ended by NULLs */
 struct route {
         enum method method; const char *path;           /* "/v1/orders/{id}": {name} is a member of the op's `in`   */
         const struct op *op;
@@ -93,6 +94,7 @@ struct route {
         int body_max;                                   /* 0: 1 MiB                                                 */
         const char *cache_control;                      /* NULL: no-store                                           */
         const char *doc;                                /* one sentence; OpenAPI's summary                          */
+        const struct route_text *text;                  /* the body a raw handler takes is this and no JSON; the members of its op's `in` stand in the query */
         const char *media;                              /* what a raw handler answers with, for the docs: "text/html" */
         const struct route_header *header;              /* a header field a raw handler must have, for the docs     */
         const char *const *slugs;                       /* refusals worth documenting, NULL-terminated: "out_of_stock" */
@@ -141,9 +143,11 @@ struct service {
 };
 void *unit_state(struct ctx *c);                        /* of the service this ctx runs in, on this worker          */
 const struct service *unit_service(const struct ctx *c);
-/* For a raw handler: the request's body, of Content-Type application/json and within the route's body_max, until it returns. Waits.
+/* For a raw handler: the request's body, of Content-Type application/json (or the route's) and within the route's body_max, until it returns. Waits.
  *   returns  0, -INVALID_ARGUMENT (400, 408, 413, 415 in c's fault), -UNAVAILABLE the client went */
 int  raw_body(struct ctx *c, struct exchange *x, str *out);
+/* The same of a route with `text`: the body, its media type (one of the route's), and path and query in `in`, a message of the op beside it. */
+int  raw_text(struct ctx *c, struct exchange *x, void *in, str *out, const char **media);
 /* The path's variables into the members of `in`, a message of the op beside it. returns 0, -INVALID_ARGUMENT with each flaw */
 int  raw_path(struct ctx *c, struct exchange *x, void *in);
 #endif

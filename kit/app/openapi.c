@@ -129,6 +129,19 @@ static void parameters(struct api *a, const struct endpoint *e)
         jw_array_end(&a->w);
 }
 
+static void json_body(struct api *a, const struct endpoint *e, bool patch)
+{
+        jw_key(&a->w, patch ? "application/merge-patch+json" : "application/json");
+        jw_object(&a->w);
+        jw_key(&a->w, "schema");
+        if (patch) spec_patch(&a->w, &e->body);
+        else if (e->n_vars) spec_schema(&a->w, &e->body);
+        else api_ref(a, "schemas", e->route->op->in->name);
+        jw_key(&a->w, "example");
+        spec_example(&a->w, &e->body, patch ? SPEC_PATCH : SPEC_REQUEST);
+        jw_object_end(&a->w);
+}
+
 static void request_body_of(struct api *a, const struct endpoint *e)
 {
         bool patch = e->route->patches != NULL;
@@ -139,15 +152,15 @@ static void request_body_of(struct api *a, const struct endpoint *e)
         jw_bool(&a->w, e->needs_body);
         jw_key(&a->w, "content");
         jw_object(&a->w);
-        jw_key(&a->w, patch ? "application/merge-patch+json" : "application/json");
-        jw_object(&a->w);
-        jw_key(&a->w, "schema");
-        if (patch) spec_patch(&a->w, &e->body);
-        else if (e->n_vars) spec_schema(&a->w, &e->body);
-        else api_ref(a, "schemas", e->route->op->in->name);
-        jw_key(&a->w, "example");
-        spec_example(&a->w, &e->body, patch ? SPEC_PATCH : SPEC_REQUEST);
-        jw_object_end(&a->w);
+        for (const struct route_text *t = e->route->text; t && t->media; t++) {
+                jw_key(&a->w, t->media);
+                jw_object(&a->w);
+                jw_key(&a->w, "schema");
+                jw_raw(&a->w, STR("{\"type\":\"string\"}"));
+                api_key_z(a, "example", t->example);
+                jw_object_end(&a->w);
+        }
+        if (!e->route->text) json_body(a, e, patch);
         jw_object_end(&a->w);
         jw_object_end(&a->w);
 }
@@ -262,7 +275,7 @@ static void schemas(struct api *a)
         for (size_t i = 0; i < a->n; i++) {
                 const struct endpoint *e = &a->all[i];
                 if (!e->route->op) continue;
-                if (e->takes_body && !e->n_vars && !e->route->patches) spec_walk(&seen, e->route->op->in);
+                if (e->takes_body && !e->n_vars && !e->route->patches && !e->route->text) spec_walk(&seen, e->route->op->in);
                 for (size_t k = 0; k < e->body.n; k++) {
                         const struct field *f = &e->body.fields[k];
                         if (f->internal) continue;

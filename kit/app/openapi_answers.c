@@ -88,7 +88,7 @@ static const struct usual {
         { "stale", 412, may_match, SAY("stale"), 0, "If-Match names an older state." },
         { "body_too_large", 413, has_body, SAY("body_too_large"), 0, "The body is too large." },
         { "target_too_long", 414, has_query, SAY("target_too_long"), 0, "The query is too long." },
-        { "unsupported_media", 415, has_body, SAY("unsupported_media_type", "unsupported_encoding"), 0, "The body is no uncompressed JSON." },
+        { "unsupported_media", 415, has_body, SAY("unsupported_media_type", "unsupported_encoding"), 0, "The body is of another media type, or compressed." },
         { "key_reused", 422, is_keyed, SAY("idempotency_key_reused"), 0, "The Idempotency-Key was used for another request." },
         { "precondition_required", 428, must_match, SAY("precondition_required"), 0, "The route needs If-Match." },
         { "too_many_requests", 429, is_limited, SAY("rate_limited", "too_much", "busy"), 1 << H_RETRY | 1 << H_RATE | 1 << H_POLICY, "Too many requests, or too much at once." },

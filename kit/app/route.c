@@ -178,7 +178,8 @@ static void shape_body(struct endpoint *e)
         const struct type *in = e->route->op->in;
         enum method m = e->route->method;
         e->body = *in;
-        e->reads_body = m == POST || m == PUT || m == PATCH;
+        e->reads_body = !e->route->text && (m == POST || m == PUT || m == PATCH);
+        e->takes_body = e->needs_body = e->route->text != NULL;
         e->body_fields = calloc(in->n + 1, sizeof *e->body_fields);
         if (!e->body_fields) abort();
         for (size_t i = 0; i < in->n; i++) {
@@ -250,6 +251,7 @@ static int check_condition(const struct endpoint *e, char err[256])
         else if (r->if_match && (!m || m->kind != K_I64 || !m->internal)) wrong = "If-Match has no place in its input: IF_MATCH_MEMBER and IF_MATCH_FIELD";
         else if (r->patches && r->method != PATCH) wrong = "only a PATCH patches";
         else if (r->patches && (r->patches->in != op->in || r->patches->out != op->in)) wrong = "what is patched is its input: the loading operation takes and gives that";
+        else if (r->text && (!r->raw || !op)) wrong = "only a raw handler with an operation beside it reads a text";
         else if (r->patches && !e->takes_body) wrong = "there is nothing to patch";
         if (!wrong) return 0;
         snprintf(err, 256, "%s: %s", e->name, wrong);

@@ -15,6 +15,7 @@ struct arena;
 
 struct arena *arena_new(size_t max_bytes);              /* never NULL: out of memory at birth ends the process      */
 struct arena *arena_free(struct arena *a);              /* takes NULL, returns NULL                                 */
+static inline void arena_end(struct arena **a)          { *a = arena_free(*a); }        /* struct arena *a AUTO(arena_end) = ...; */
 void   arena_reset(struct arena *a);                    /* all memory back, the first block kept                    */
 size_t arena_used(const struct arena *a);               /* bytes handed out since birth or reset                    */
 

@@ -136,6 +136,80 @@ static int refused(struct ctx *c, void *arg)
 
 TEST(a_part_that_is_not_as_it_must_be_changes_nothing_and_an_import_is_its_makers) { RUN(refused); }
 
+/* A piece of a file as it is. */
+static struct http_answer piece(struct ctx *c, struct world *w, const char *who, const char *import, const char *query, const char *media, const char *text)
+{
+        return http_message(w, who, texts(c, "POST %s/file%s HTTP/1.1\r\nhost: souk.test\r\ncontent-type: %s\r\ncontent-length: %zu\r\n\r\n%s", import, query, media,
+                                          strlen(text), text));
+}
+
+#define HEADER "sku;name;price;currency;vat_bp;tags;categories;attributes.colour\n"
+
+static int files(struct ctx *c, void *arg)
+{
+        (void)arg;
+        WORLD(w, c, &catalog_service);
+        const char *import = begun(c, w, "vendor-one"), *other = begun(c, w, "vendor-one");
+        const char *first = HEADER "A;\"Lamp; \"\"bright\"\"\";19,99;EUR;0;;;\n"
+                            "A-1;Lamp;19.99;EUR;0;home|light;Home > Lamps|Sale;red\n" "\n" "A-2;Two\n" "A-3;\"of two\nlines\";5;JPY;;;;\n";
+        struct http_answer a;
+
+        expect(piece(c, w, "vendor-one", import, "?from=0", "text/csv; charset=utf-8", first), 200, "\"rows_done\":4,\"created\":2,\"changed\":0,\"unchanged\":0,\"failed\":2");
+        expect(piece(c, w, "vendor-one", import, "?from=0", "text/csv", first), 200, "\"rows_done\":4,\"created\":2");       /* sent again, it does nothing */
+        expect(piece(c, w, "vendor-one", import, "?from=3", "text/csv", first), 409, "import_elsewhere");
+        expect(piece(c, w, "vendor-one", import, "?from=4&line=8", "text/csv", HEADER "A-4;;1;EUR;;;;\nA-5;Five;5;EUR;;;;\n"), 200, "\"rows_done\":6,\"created\":3");
+        expect(piece(c, w, "vendor-one", import, "?from=6&line=10&currency=USD&last=true", "application/x-ndjson",
+                     "{\"sku\":\"A-6\",\"name\":\"Six\",\"price\":6.5,\"tags\":[\"a\"]}\n\nnot json\n"
+                     "{\"sku\":\"A-7\",\"name\":\"Seven\",\"price\":{\"amount\":0,\"currency\":\"EUR\"}}"), 200,
+               "\"state\":\"done\",\"rows_done\":9,\"created\":4,\"changed\":0,\"unchanged\":0,\"failed\":5");
+        a = http(w, "vendor-one", GET, texts(c, "%s/errors", import), NULL);
+        expect(a, 200, "{\"row\":0,\"line\":2,\"sku\":\"A\",\"pointer\":\"/price\",\"slug\":\"unreadable\",\"detail\":\"\\\"19,99\\\" is not an amount");
+        expect(a, 200, "{\"row\":2,\"line\":5,\"slug\":\"unreadable\",\"detail\":\"has 2 fields, the header has 8\"}");
+        expect(a, 200, "{\"row\":4,\"line\":8,\"sku\":\"A-4\",\"pointer\":\"/name\"");
+        expect(a, 200, "{\"row\":7,\"line\":12,");
+        expect(a, 200, "{\"row\":8,\"line\":13,\"sku\":\"A-7\",\"pointer\":\"/price/amount\",\"slug\":\"too_small\"");
+        a = http(w, "", GET, "/v1/products?sku=A-1&fields=id", NULL);
+        CHECK_EQ(a.status, 200);
+        a = http(w, "", GET, texts(c, "/v1/products/%.36s", strstr(arena_z(c->arena, a.body), "\"id\":\"") + 6), NULL);
+        expect(a, 200, "\"tags\":[\"home\",\"light\"]");
+        expect(a, 200, "\"attributes\":[{\"name\":\"colour\",\"value\":\"red\"}]");
+        expect(a, 200, "\"vat_bp\":0");
+        expect(a, 200, "Sale");
+        expect(http(w, "", GET, "/v1/products?sku=A-6", NULL), 200, "{\"amount\":650,\"currency\":\"USD\"}");
+
+        expect(piece(c, w, "vendor-one", other, "?from=-1", "text/csv", first), 400, "\"pointer\":\"from\"");
+        expect(piece(c, w, "vendor-one", other, "?from=0&form=1", "text/csv", first), 400, "\"pointer\":\"form\"");
+        expect(piece(c, w, "vendor-one", other, "?from=0&line=0&currency=euro", "text/csv", first), 400, "\"pointer\":\"currency\"");
+        expect(piece(c, w, "vendor-one", other, "?from=0", "application/json", "{}"), 415, "text/csv");
+        expect(piece(c, w, "vendor-one", other, "?from=0", "text/csv", "sku,na\"me\nx,y\n"), 400, "bad_csv");
+        expect(piece(c, w, "vendor-two", other, "?from=0", "text/csv", first), 404, "no_such_import");
+        expect(piece(c, w, "alice", other, "?from=0", "text/csv", first), 403, "forbidden");
+        expect(piece(c, w, "", other, "?from=0", "text/csv", first), 401, "missing_token");
+        expect(http(w, "vendor-one", GET, other, NULL), 200, "\"rows_done\":0");
+        expect(piece(c, w, "vendor-one", other, "?from=0&last=true", "text/csv", ""), 200, "\"state\":\"done\",\"rows_done\":0");
+        return 0;
+}
+
+TEST(a_piece_of_a_file_is_a_part) { RUN(files); }
+
+static int too_many_rows(struct ctx *c, void *arg)
+{
+        (void)arg;
+        WORLD(w, c, &catalog_service);
+        const char *import = begun(c, w, "staff");
+        struct buf b AUTO(buf_done) = BUF_INIT(1 << 20);
+
+        buf_lit(&b, "sku,name,price\n");
+        for (int i = 0; i < 1000; i++) buf_printf(&b, "S-%d,Thing %d,1.00\n", i, i);
+        const char *right = arena_z(c->arena, buf_str(&b)), *one_more = texts(c, "%sS-1000,one more,1\n", right);
+        expect(piece(c, w, "staff", import, "?from=0", "text/csv", one_more), 400, "too_many");
+        expect(piece(c, w, "staff", import, "?from=0", "text/csv", right), 200, "\"rows_done\":1000,\"created\":1000");
+        CHECK_EQ(rows(w, "catalog", "product"), 1000);
+        return 0;
+}
+
+TEST(a_piece_has_a_thousand_rows_at_most) { RUN(too_many_rows); }
+
 static int listed(struct ctx *c, void *arg)
 {
         (void)arg;

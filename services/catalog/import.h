@@ -23,9 +23,11 @@ void row_refuse(struct reading *r, struct row_error why);
 /* Of each good row what became of it, into out; again begins from what was read. */
 void reading_count(struct reading *r, const enum written *what);
 
-extern const struct op products_import_op, import_begin_op, import_get_op, import_remove_op, imports_list_op, import_report_op, import_part_op, imports_trim_op;
+extern const struct op products_import_op, import_begin_op, import_get_op, import_remove_op, imports_list_op, import_report_op, import_part_op, import_piece_op, imports_trim_op;
 extern const struct paging imports_paging, faults_paging;
 struct exchange;
 void products_import_page(struct ctx *c, struct exchange *x);
 void import_part_page(struct ctx *c, struct exchange *x);
+void import_piece_page(struct ctx *c, struct exchange *x);
+extern const struct route_text import_texts[];
 #endif

@@ -8,11 +8,15 @@
  *                            |  `--- another place: 409, nothing is done ---|
  *                            `------ a part that was taken already: told as it stands, nothing is done
  *
+ * A part is JSON (rows), or a piece of the file as it is (file): CSV or JSON Lines, read here as the command reads them (feed/rows.h).
  * So whoever sends it may die at any moment, and so may the program: `rows_done` says where to go on, a part that is sent again does nothing, and
  * the report of bad rows is as long as the file's faults. Products are taken by sku, so a whole import made again changes nothing either. */
+#include "app.h"
 #include "catalog_sql.h"
+#include "config.h"
 #include "fiber.h"
 #include "import.h"
+#include "rows.h"
 #include "server.h"
 
 enum { ROWS_MAX = 10000000, FLAWS_A_ROW = 100 };
@@ -32,6 +36,7 @@ struct import_row    { int64_t line; struct product_draft product; str sku, poin
 DECLARE_LIST(import_row);
 struct import_head   { int64_t from; struct import_row_list rows; bool last; };
 struct import_part   { uid id; int64_t from; struct import_row_list rows; bool last; };
+struct import_piece  { uid id; int64_t from; bool last; int64_t line; str currency; };
 struct import_fault  { uid id; int64_t no, row, line; str sku, pointer, slug, detail; };
 DECLARE_LIST(import_fault);
 struct import_faults { struct import_fault_list rows; };
@@ -72,6 +77,12 @@ MESSAGE(import_row, "a product, or what was wrong with a row that its sender cou
         F(T, 4, last, .optional = true, .doc = "Nothing follows: the import is done.")
 MESSAGE(import_head, "the body of a part", PART_FIELDS(import_head));
 MESSAGE(import_part, "the next rows of an import", F(import_part, 1, id), PART_FIELDS(import_part));
+MESSAGE(import_piece, "the next rows of an import, as a piece of its file",
+        F(import_piece, 1, id),
+        F(import_piece, 2, from, .optional = true, .min = 0, .max = ROWS_MAX, .doc = "How many rows came before: the import's rows_done. None unless said."),
+        F(import_piece, 3, last, .optional = true, .doc = "Nothing follows: the import is done."),
+        F(import_piece, 4, line, .optional = true, .min = 1, .max = INT64_MAX, .doc = "The line in the file of the piece's first row; unless said, the file begins here."),
+        F(import_piece, 5, currency, .optional = true, .format = &format_currency, .doc = "Of rows that name none; the shop's own unless said."));
 MESSAGE(import_fault, "what is wrong with a row",
         F(import_fault, 1, id, .internal = true),
         F(import_fault, 2, no, .internal = true),
@@ -315,6 +326,91 @@ static int import_part(struct ctx *c, const struct import_part *in, struct impor
         return 0;
 }
 
+/* ---- a piece of a file --------------------------------------------------------------------------------------------------------- */
+
+const struct route_text import_texts[] = {
+        { "text/csv", "sku,name,price,currency,tags,attributes.colour\nlamp-1,A lamp,19.99,EUR,home|light,red\n" },
+        { "application/x-ndjson", "{\"sku\":\"lamp-1\",\"name\":\"A lamp\",\"price\":{\"amount\":1999,\"currency\":\"EUR\"}}\n" },
+        { "application/jsonl", "{\"sku\":\"lamp-1\",\"name\":\"A lamp\",\"price\":\"19.99\",\"currency\":\"EUR\"}\n" },
+        { NULL, NULL } };
+
+static str kept(struct ctx *c, str s)           { return s.p ? arena_str(c->arena, s) : s; }
+
+/* product: its JSON; p NULL when the row cannot be read, and then it says why. */
+static int piece_row(struct ctx *c, struct part *p, const struct row *row, int64_t line, str product)
+{
+        int32_t at = (int32_t)p->in.rows.n;
+
+        p->in.rows.v[p->in.rows.n++] = (struct import_row){ .line = line };
+        if (product.p) {
+                product = kept(c, product);
+                if (!product.p) return too_large(c);
+                row_read(c, &p->read, at, product);
+        } else {
+                row_refuse(&p->read, (struct row_error){ at, kept(c, shortened(row->sku, 200)), kept(c, row->pointer), STR("unreadable"),
+                                                         row->detail.p ? kept(c, row->detail) : STR("is too large") });
+        }
+        return arena_is_exhausted(c->arena) ? too_large(c) : 0;
+}
+
+static int piece_read(struct ctx *c, const struct import_piece *in, str text, bool csv, struct part *p)
+{
+        struct feed *rows AUTO(rows_close) = NULL;
+        struct arena *scratch AUTO(arena_end) = arena_new(IMPORT_BODY_MAX);
+        struct buf product AUTO(buf_done) = BUF_INIT(IMPORT_BODY_MAX);
+        struct rows_options o = { .path = "the body", .format = csv ? ROWS_CSV : ROWS_JSON, .text = text,
+                                  .currency = in->currency.p ? in->currency : config_str(config(c), "catalog.currency") };
+        int64_t ahead = in->line ? in->line - (csv ? 2 : 1) : 0;        /* the header is not in the way */
+
+        TRY(rows_open(c, &o, &rows));
+        for (;;) {
+                struct ctx one = { .arena = scratch, .op = c->op, .deadline_us = c->deadline_us };
+                struct row row;
+                arena_reset(scratch);
+                buf_clear(&product);
+                int r = rows_next(&one, rows, &product, &row);
+                if (r == 0) return 0;
+                if (p->in.rows.n == IMPORT_ROWS_MAX) {
+                        flaw_add(c, STR(""), "too_many", "must have at most %d rows", IMPORT_ROWS_MAX);
+                        return flaws_fail(c);
+                }
+                TRY(piece_row(c, p, &row, row.line + ahead, r > 0 ? buf_str(&product) : (str){ 0 }));
+                if (p->in.rows.n % ROWS_A_TURN == 0) fiber_yield();
+        }
+}
+
+static int piece_take(struct ctx *c, const struct import_piece *in, str text, bool csv, struct import *out)
+{
+        struct part *p = arena_one(c->arena, struct part);
+
+        if (p) *p = (struct part){ .in = { in->id, in->from, { arena_many(c->arena, struct import_row, IMPORT_ROWS_MAX), 0 }, in->last } };
+        if (!p || !p->in.rows.v) return too_large(c);
+        TRY(reading_init(c, &p->read));
+        if (text.n) TRY(piece_read(c, in, text, csv, p));
+        TRY(part_write(c, p));
+        *out = p->stands;
+        return 0;
+}
+
+void import_piece_page(struct ctx *c, struct exchange *x)
+{
+        struct import_piece in = { 0 };
+        struct import out;
+        const char *media;
+        str text;
+
+        if (raw_text(c, x, &in, &text, &media) < 0 || piece_take(c, &in, text, !strcmp(media, "text/csv"), &out) < 0)
+                return;                                         /* the edge tells the fault */
+        res_header(c, x, "content-type", STR("application/json"));
+        json_write(x->body, &import_type, &out);
+}
+
+/* What the documents say of the route; a caller inside the program has no file, but may end an import. */
+static int import_piece(struct ctx *c, const struct import_piece *in, struct import *out)
+{
+        return piece_take(c, in, (str){ 0 }, false, out);
+}
+
 /*  operation       takes          gives       */
 OP( import_begin,   import_new,    import      );
 OP( import_get,     import_ref,    import      );
@@ -322,4 +418,5 @@ OP( import_remove,  import_ref,    nothing     );
 OP( imports_list,   import_filter, import_page );
 OP( import_report,  fault_filter,  fault_page  );
 OP( import_part,    import_part,   import      );
+OP( import_piece,   import_piece,  import      );
 OP( imports_trim,   nothing,       nothing     );

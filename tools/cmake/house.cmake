@@ -115,9 +115,10 @@ function(tool name source)
   endif()
 endfunction()
 
-# service(name): services/<name>/*.c, its .sql (when it has one) turned into typed functions, its migrations embedded. It sees app, and the
+# service(name USES ...): services/<name>/*.c, its .sql (when it has one) turned into typed functions, its migrations embedded. It sees app, and the
 # contracts of other services as "<other>/<other>.h".
 function(service name)
+  cmake_parse_arguments(S "" "" "USES" ${ARGN})
   set(dir ${CMAKE_SOURCE_DIR}/services/${name})
   file(GLOB sources CONFIGURE_DEPENDS ${dir}/*.c)
   list(FILTER sources EXCLUDE REGEX "_test\\.c$")
@@ -138,6 +139,7 @@ function(service name)
   add_library(${name} STATIC ${sources})
   target_include_directories(${name} PRIVATE ${out} PUBLIC ${CMAKE_SOURCE_DIR}/services)
   target_link_libraries(${name} PUBLIC app)
+  target_link_libraries(${name} PRIVATE ${S_USES})
   # Contracts call each other both ways (orders asks inventory, inventory asks orders), so each archive names the others.
   get_property(others GLOBAL PROPERTY SOUK_SERVICES)
   foreach(other ${others})
@@ -178,7 +180,7 @@ function(tests)
     message(STATUS "no cmocka: the tests are left out (tools/setup test installs it)")
     return()
   endif()
-  foreach(layer base type run net data app cli)
+  foreach(layer base type run net data app feed cli)
     file(GLOB files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/${layer}/*_test.c)
     foreach(file ${files})
       unit_program(${file} unit/${layer} quick 120)

@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include "rows.h"
 
-struct reading { struct arena *a; struct ctx c; struct rows *rows; struct buf out; struct row row; char path[64]; };
+struct reading { struct arena *a; struct ctx c; struct feed *rows; struct buf out; struct row row; char path[64]; };
 
 static void reading_done(struct reading *r)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Souk authors
  *
- * rows.c - reads a file of products a row at a time, and knows on which line each began.
+ * rows.c - reads a file or a text of products a row at a time, and knows on which line each began.
  *
  * CSV (RFC 4180, read by libcsv in its strict mode, delimiter comma, semicolon or tab as the header has it) is fed a line at a time, so
  * a record that spans lines is known by its first, and a broken one costs only itself. A line, and so a row, is at most 4 MiB. */
@@ -16,12 +16,12 @@
 enum { LINE_MAX_BYTES = 4 << 20, COLUMNS_MAX = 300 };
 
 struct cells { struct buf text; size_t end[COLUMNS_MAX]; int n; bool too_many; };
-struct rows {
+struct feed {
         FILE   *file;
         char   *line;                   /* getline's                                                */
         size_t  cap;
         int64_t lines, bytes_read, bytes;
-        bool    csv;
+        bool    csv, is_text;
         char    currency[16];
         struct csv_parser parser;
         struct cells header, record;
@@ -34,7 +34,7 @@ struct rows {
 static bool is_blank(str s)                             { return str_trim(s, " \t\r\n").n == 0; }
 
 /* The next line with its newline; p NULL at the end. */
-static str line_next(struct rows *r)
+static str line_next(struct feed *r)
 {
         ssize_t n = getline(&r->line, &r->cap, r->file);
         if (n < 0) return (str){ 0 };
@@ -54,7 +54,7 @@ static int bad_row(struct ctx *c, struct row *row, const char *fmt, ...)
         return -INVALID_ARGUMENT;
 }
 
-static int json_row(struct ctx *c, struct rows *r, str line, struct buf *out, struct row *row)
+static int json_row(struct ctx *c, struct feed *r, str line, struct buf *out, struct row *row)
 {
         line = str_trim(line, " \t\r\n");
         if (json_validate(c, line) < 0) {
@@ -72,7 +72,7 @@ static int json_row(struct ctx *c, struct rows *r, str line, struct buf *out, st
 
 static void on_cell(void *text, size_t n, void *arg)
 {
-        struct cells *to = &((struct rows *)arg)->record;
+        struct cells *to = &((struct feed *)arg)->record;
         if (to->n == COLUMNS_MAX) to->too_many = true;
         else {
                 buf_add(&to->text, (str){ text ? text : "", n });
@@ -83,7 +83,7 @@ static void on_cell(void *text, size_t n, void *arg)
 static void on_record(int terminator, void *arg)
 {
         (void)terminator;
-        ((struct rows *)arg)->ended = true;
+        ((struct feed *)arg)->ended = true;
 }
 
 static str cell(const struct cells *cells, int i)
@@ -92,7 +92,7 @@ static str cell(const struct cells *cells, int i)
         return str_trim(str_cut(buf_str(&cells->text), from, cells->end[i]), " \t\r\n");
 }
 
-static void record_clear(struct rows *r)
+static void record_clear(struct feed *r)
 {
         buf_clear(&r->record.text);
         r->record.n = 0;
@@ -101,7 +101,7 @@ static void record_clear(struct rows *r)
         r->began = 0;
 }
 
-static void parser_again(struct rows *r)
+static void parser_again(struct feed *r)
 {
         unsigned char delimiter = csv_get_delim(&r->parser);
         csv_free(&r->parser);
@@ -110,7 +110,7 @@ static void parser_again(struct rows *r)
 }
 
 /* Feeds lines until a record ends. returns 1, 0 the end, -INVALID_ARGUMENT with the row's fault */
-static int record_next(struct ctx *c, struct rows *r, struct row *row)
+static int record_next(struct ctx *c, struct feed *r, struct row *row)
 {
         record_clear(r);
         while (!r->ended) {
@@ -137,11 +137,12 @@ static int record_next(struct ctx *c, struct rows *r, struct row *row)
         return 1;
 }
 
-static int header_read(struct ctx *c, struct rows *r, const char *path)
+static int header_read(struct ctx *c, struct feed *r, const char *path)
 {
         struct row row = { 0 };
         int found = record_next(c, r, &row);
         if (found < 0) return fail(c, INVALID_ARGUMENT, "bad_csv", "%s, line %lld: " STR_FMT, path, (long long)row.line, STR_ARG(row.detail));
+        if (!found && r->is_text) return 0;
         if (!found || r->record.too_many) return fail(c, INVALID_ARGUMENT, "bad_csv", "%s has no header with the names of at most %d columns", path, COLUMNS_MAX);
         r->header = r->record;
         r->record = (struct cells){ .text = BUF_INIT(LINE_MAX_BYTES) };
@@ -149,7 +150,7 @@ static int header_read(struct ctx *c, struct rows *r, const char *path)
 }
 
 /* A record as an object of texts; columns called attributes.x go into one of their own. */
-static void record_object(const struct rows *r, struct buf *out)
+static void record_object(const struct feed *r, struct buf *out)
 {
         static const str prefix = { "attributes.", 11 };
         struct jw w = { .b = out };
@@ -172,7 +173,7 @@ static void record_object(const struct rows *r, struct buf *out)
         jw_object_end(&w);
 }
 
-static int csv_row(struct ctx *c, struct rows *r, struct buf *out, struct row *row)
+static int csv_row(struct ctx *c, struct feed *r, struct buf *out, struct row *row)
 {
         struct buf object AUTO(buf_done) = BUF_INIT(2 * LINE_MAX_BYTES);
         if (r->record.n != r->header.n) return bad_row(c, row, "has %d fields, the header has %d", r->record.n, r->header.n);
@@ -184,7 +185,7 @@ static int csv_row(struct ctx *c, struct rows *r, struct buf *out, struct row *r
 
 /* ---- both -------------------------------------------------------------------------------------------------------------- */
 
-int rows_next(struct ctx *c, struct rows *r, struct buf *out, struct row *row)
+int rows_next(struct ctx *c, struct feed *r, struct buf *out, struct row *row)
 {
         int result;
         *row = (struct row){ 0 };
@@ -203,7 +204,7 @@ int rows_next(struct ctx *c, struct rows *r, struct buf *out, struct row *row)
         return result < 0 ? result : 1;
 }
 
-int rows_next_cells(struct ctx *c, struct rows *r, struct row *row)
+int rows_next_cells(struct ctx *c, struct feed *r, struct row *row)
 {
         int result;
 
@@ -214,14 +215,14 @@ int rows_next_cells(struct ctx *c, struct rows *r, struct row *row)
         return utf8_is_valid(buf_str(&r->record.text)) ? 1 : bad_row(c, row, "is not UTF-8");
 }
 
-int rows_column(const struct rows *r, const char *name)
+int rows_column(const struct feed *r, const char *name)
 {
         for (int i = 0; i < r->header.n; i++)
                 if (str_eq_nocase(cell(&r->header, i), str_of(name))) return i;
         return -1;
 }
 
-str rows_cell(const struct rows *r, int column)         { return cell(&r->record, column); }
+str rows_cell(const struct feed *r, int column)         { return cell(&r->record, column); }
 
 /* The delimiter is whichever of these the first line has most of. */
 static unsigned char delimiter_of(str line)
@@ -236,7 +237,7 @@ static unsigned char delimiter_of(str line)
 }
 
 /* Looks at the beginning of the file without using it up. */
-static int format_find(struct ctx *c, struct rows *r, const struct rows_options *o)
+static int format_find(struct ctx *c, struct feed *r, const struct rows_options *o)
 {
         char head[4096];
         size_t n = 0;
@@ -252,16 +253,18 @@ static int format_find(struct ctx *c, struct rows *r, const struct rows_options 
         return r->csv ? header_read(c, r, o->path) : 0;
 }
 
-int rows_open(struct ctx *c, const struct rows_options *o, struct rows **out)
+int rows_open(struct ctx *c, const struct rows_options *o, struct feed **out)
 {
         struct stat st;
-        struct rows *r = calloc(1, sizeof *r);
+        struct feed *r = calloc(1, sizeof *r);
         if (!r) abort();
         buf_init(&r->record.text, LINE_MAX_BYTES);
         snprintf(r->currency, sizeof r->currency, STR_FMT, STR_ARG(o->currency));
-        r->file = fopen(o->path, "re");
+        r->file = o->text.p ? fmemopen((void *)o->text.p, o->text.n, "re") : fopen(o->path, "re");
+        r->is_text = o->text.p != NULL;
         int result = r->file ? 0 : fail(c, NOT_FOUND, "no_file", "cannot read %s: %s", o->path, strerror(errno));
-        if (r->file && fstat(fileno(r->file), &st) == 0) {
+        if (o->text.p) r->bytes = (int64_t)o->text.n;
+        else if (r->file && fstat(fileno(r->file), &st) == 0) {
                 r->bytes = st.st_size;
                 if (S_ISDIR(st.st_mode)) result = fail(c, INVALID_ARGUMENT, "no_file", "%s is a folder", o->path);
         }
@@ -271,9 +274,9 @@ int rows_open(struct ctx *c, const struct rows_options *o, struct rows **out)
         return result;
 }
 
-void rows_close(struct rows **rp)
+void rows_close(struct feed **rp)
 {
-        struct rows *r = *rp;
+        struct feed *r = *rp;
         if (!r) return;
         if (r->file) fclose(r->file);
         csv_free(&r->parser);
@@ -284,5 +287,5 @@ void rows_close(struct rows **rp)
         *rp = NULL;
 }
 
-int64_t rows_bytes_read(const struct rows *r)           { return r->bytes_read; }
-int64_t rows_bytes(const struct rows *r)                { return r->bytes; }
+int64_t rows_bytes_read(const struct feed *r)           { return r->bytes_read; }
+int64_t rows_bytes(const struct feed *r)                { return r->bytes; }

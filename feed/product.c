@@ -6,6 +6,7 @@
  * A row is an object of JSON here, also when it came from CSV (then all its values are texts). The mapping is lenient about
  * names and strict about values: a price that does not read, or a name that is a number, is the row's fault, told with its field, and is never guessed at.
  * Only of Icecat's rows, which have a shape of their own, plain values are made texts, and long ones cut. The catalogue checks the rest. Pure. */
+#include <limits.h>
 #include <stdio.h>
 #include "rows.h"
 #include "text.h"
@@ -156,37 +157,42 @@ static int vat_field(struct mapping *m)
 
 /* ---- lists ---------------------------------------------------------------------------------------------------------- */
 
-static void image(struct mapping *m, str url, int *n)
+/* What is made into a list of texts: of a list, or of a text in which any of these characters stand between them. */
+struct listing { const char *name, *pointer, *between; const char *const *names; int max; };
+static const struct listing images_of = { "images", "/images", " |", (const char *const[]){ "images", "image", "img_high", "img_500x500", NULL }, IMAGES_MAX };
+static const struct listing tags_of = { "tags", "/tags", ",|", (const char *const[]){ "tags", NULL }, INT_MAX };
+static const struct listing categories_of = { "categories", "/categories", "|", (const char *const[]){ "categories", NULL }, INT_MAX };
+
+static void list_add(struct mapping *m, const struct listing *l, str text, int *n)
 {
-        url = str_trim(url, " \t");
-        if (!url.n || (m->icecat && *n == IMAGES_MAX)) return;
+        text = str_trim(text, " \t");
+        if (!text.n || (m->icecat && *n == l->max)) return;
         if (!(*n)++) {
-                jw_key(&m->w, "images");
+                jw_key(&m->w, l->name);
                 jw_array(&m->w);
         }
-        jw_str(&m->w, url);
+        jw_str(&m->w, text);
 }
 
-/* A list, or a text with addresses between blanks or bars. */
-static int images_field(struct mapping *m)
+static int list_field(struct mapping *m, const struct listing *l)
 {
-        str v = first_of(m, (const char *const[]){ "images", "image", "img_high", "img_500x500", NULL }), one;
+        str v = first_of(m, l->names), one;
         int n = 0;
         if (!v.p) return 0;
         if (json_kind_of(v) == JSON_ARRAY) {
                 struct json_walk w = json_open(v);
                 while (json_next_element(&w, &one)) {
-                        str url = worded(m, one);
-                        if (!url.p) return bad(m, "/images", "must be a list of texts");
-                        image(m, url, &n);
+                        str text = worded(m, one);
+                        if (!text.p) return bad(m, l->pointer, "must be a list of texts");
+                        list_add(m, l, text, &n);
                 }
         } else {
                 str text = worded(m, v);
                 char *p = text.p ? arena_z(m->c->arena, text) : NULL;
-                if (!p) return bad(m, "/images", "must be a list of texts");
+                if (!p) return bad(m, l->pointer, "must be a list of texts");
                 for (size_t i = 0; i < text.n; i++)
-                        if (p[i] == '|') p[i] = ' ';
-                for (str rest = { p, text.n }, part; rest.p && (part = str_split(&rest, ' '), true);) image(m, part, &n);
+                        if (p[i] && strchr(l->between, p[i])) p[i] = l->between[0];
+                for (str rest = { p, text.n }, part; rest.p && (part = str_split(&rest, l->between[0]), true);) list_add(m, l, part, &n);
         }
         if (n) jw_array_end(&m->w);
         return 0;
@@ -250,7 +256,12 @@ static int attributes_field(struct mapping *m)
                 while (json_next_member(m->c, &w, &name, &value)) TRY(attribute_said(m, name, value, &n));
         } else if (v.p && json_kind_of(v) == JSON_ARRAY) {
                 struct json_walk w = json_open(v);
-                while (json_next_element(&w, &one)) TRY(attribute_said(m, text_at(m->c, one, "name"), member_at(one, "value"), &n));
+                while (json_next_element(&w, &one)) {
+                        bool pair = json_kind_of(one) == JSON_OBJECT;
+                        str called = pair ? json_member(one, "name") : (str){ 0 };
+                        name = json_kind_of(called) == JSON_STRING ? plain(m->c, called) : (str){ 0 };
+                        TRY(attribute_said(m, name, pair ? json_member(one, "value") : (str){ 0 }, &n));
+                }
         } else if (v.p) {
                 return bad(m, "/attributes", "must be an object or a list of {\"name\",\"value\"}");
         }
@@ -269,7 +280,9 @@ static int map_row(struct mapping *m)
         TRY(text_field(m, "category", (const char *const[]){ "category", m->icecat ? "attr_t_product_type" : "product_type", NULL }, "", false));
         TRY(price_field(m));
         TRY(vat_field(m));
-        TRY(images_field(m));
+        TRY(list_field(m, &images_of));
+        if (!m->icecat) TRY(list_field(m, &tags_of));
+        if (!m->icecat) TRY(list_field(m, &categories_of));
         TRY(attributes_field(m));
         jw_object_end(&m->w);
         return 0;
