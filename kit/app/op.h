@@ -69,7 +69,8 @@ int  stale(struct ctx *c) MUST_USE;
 struct exchange;
 struct paging;
 struct route_header { const char *name, *doc, *example; };
-struct route_text { const char *media, *example; };     /* an array of them, by media type without parameters, ended by NULLs */
+/* An array of them, ended by NULLs. Without an example a media type is taken but not in OpenAPI, whose tools know few: the route's doc names it. */
+struct route_text { const char *media, *example; };
 struct route {
         enum method method; const char *path;           /* "/v1/orders/{id}": {name} is a member of the op's `in`   */
         const struct op *op;

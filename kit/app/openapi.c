@@ -153,6 +153,7 @@ static void request_body_of(struct api *a, const struct endpoint *e)
         jw_key(&a->w, "content");
         jw_object(&a->w);
         for (const struct route_text *t = e->route->text; t && t->media; t++) {
+                if (!t->example) continue;
                 jw_key(&a->w, t->media);
                 jw_object(&a->w);
                 jw_key(&a->w, "schema");
