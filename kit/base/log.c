@@ -245,7 +245,7 @@ void log_flush(struct buf *lines)
         str left = buf_str(lines);
         while (left.n) {
                 ssize_t n = write(setup.fd, left.p, left.n);
-                if (n < 0 && errno != EINTR) break;     /* nowhere to complain */
+                if (n == 0 || (n < 0 && errno != EINTR)) break; /* nowhere to complain */
                 if (n > 0) left = str_cut(left, (size_t)n, left.n);
         }
         buf_clear(lines);

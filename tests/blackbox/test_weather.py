@@ -486,10 +486,9 @@ def test_a_full_disk_is_refused_and_survived(small_disk):
         product, ballast = market.product(stock=1000000), small_disk / "ballast"
         with Buyers(market, product, 8) as buyers:
             buyers.wait_for(30)
-            with open(ballast, "wb") as f, contextlib.suppress(OSError):
-                while True:
-                    f.write(bytes(1 << 20))
-                    f.flush()
+            with contextlib.suppress(OSError), open(ballast, "wb", buffering=0) as f:
+                while f.write(bytes(1 << 20)):
+                    pass
             with contextlib.suppress(psycopg.Error):    # the next segment of its log has no room
                 psycopg.connect(market.conninfo("orders"), autocommit=True).execute("select pg_switch_wal()").fetchall()
             end = time.monotonic() + 30
