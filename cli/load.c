@@ -241,6 +241,7 @@ static void tell(struct load *l, struct report *r, const struct usage *before, c
         report_int(r, "reads", l->reads);
         report_int(r, "errors", l->errors);
         for (size_t i = 0; i < COUNT(points); i++) report_num(r, points[i].name, latency_ms(&l->all, points[i].share), 2);
+        report_num(r, "sent_late_ms", (double)l->late_us_max / 1e3, 2);
         each_us(r, "server_cpu_us", before->server_us, after->server_us, l->answered);
         each_us(r, "database_cpu_us", before->database_us, after->database_us, l->answered);
         if (after->resident_mib < 0) report_null(r, "resident_mib");

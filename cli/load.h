@@ -31,7 +31,7 @@ struct load {
         int          running, clients;
 
         struct latency all, window;                     /* from the intended moment to the answer's last byte */
-        int64_t      arrived, answered, confirmed, out_of_stock, reads, errors, late_us_max;
+        int64_t      arrived, answered, confirmed, out_of_stock, reads, errors, late_us_max;  /* late: sent after its moment, at most */
         struct oddity oddities[LOAD_ODDITIES];
         struct curve rates, p99s;
 };

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """souk load: arrivals at a rate, what came of them, and the history of the stock."""
 import json
+import os
+import pty
+import subprocess
+import threading
 
 import pytest
 
 from linear import violations
-from souk import last_json, run
+from souk import PROGRAM, environment, last_json, run
 
 FIGURES = {"rate", "confirmed", "out_of_stock", "errors", "p50_ms", "p90_ms", "p99_ms", "p99.9_ms", "max_ms", "server_cpu_us", "database_cpu_us", "resident_mib"}
 
@@ -52,9 +56,35 @@ def test_browsing_and_mixing_only_read_and_read_mostly(market, shelves, tmp_path
     assert {json.loads(line)["op"] for line in lines} == {"init", "put", "take", "read"} and not violations(lines)
 
 
-def test_the_same_seed_asks_as_often(market, shelves):
-    first, second = (last_json(market.command("load", "browse", "--rate", "100", "--seconds", "1", "--products", str(shelves), "--seed", "9", "--json"))["answers"] for _ in "12")
-    assert first == second
+def on_a_terminal(market, *args):
+    """A command whose standard error is a terminal: what it printed, and what it drew."""
+    ours, theirs = pty.openpty()
+    drawn = []
+    env = {**environment(), "TERM": "xterm"}
+    with subprocess.Popen([PROGRAM, *args, "--data", str(market.data)], stdout=subprocess.PIPE, stderr=theirs, text=True, env=env) as process:
+        os.close(theirs)
+        reader = threading.Thread(target=lambda: drawn.extend(iter(lambda: read_of(ours), b"")))
+        reader.start()
+        out = process.communicate(timeout=60)[0]
+    reader.join(10)
+    os.close(ours)
+    return out, b"".join(drawn).decode()
+
+
+def read_of(fd):
+    try:
+        return os.read(fd, 65536)
+    except OSError:                     # nobody holds the other end any more
+        return b""
+
+
+def test_the_same_seed_asks_as_often_and_curves_are_drawn_on_a_terminal(market, shelves):
+    args = ("load", "browse", "--rate", "100", "--seconds", "1", "--products", str(shelves), "--seed", "9", "--json")
+    first = last_json(market.command(*args))["answers"]
+    out, drawn = on_a_terminal(market, *args)
+    assert json.loads(out.strip().split("\n")[-1])["answers"] == first
+    assert "answers: " in drawn and " a second now, " in drawn and "p99: " in drawn and " ms now, " in drawn
+    assert "\u2588" in drawn and "\x1b[14A\x1b[J" in drawn             # full blocks, and drawn over what was there
 
 
 def test_bad_arguments_are_told(market, tmp_path):
