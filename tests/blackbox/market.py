@@ -17,6 +17,18 @@ from souk import Souk
 
 DATABASES = ("identity", "catalog", "inventory", "orders", "payments")
 MOVING = {"sweep_mark", "test_answer", "souk_position", "souk_outbox", "souk_migration", "souk_migrations"}     # change by themselves
+HEARD = {                                               # (who hears, its database): (topic, whose)
+    ("catalog.stock_heard", "catalog"): ("stock.changed", "inventory"),
+    ("inventory.hold_commit", "inventory"): ("order.confirmed", "orders"),
+    ("inventory.hold_release", "inventory"): ("order.rejected", "orders"),
+    ("inventory.order_take_back", "inventory"): ("order.cancelled", "orders"),
+    ("inventory.return_take_back", "inventory"): ("order.returned", "orders"),
+    ("payments.payment_capture", "payments"): ("order.confirmed", "orders"),
+    ("payments.payment_undo", "payments"): ("order.rejected", "orders"),
+    ("payments.payment_cancelled", "payments"): ("order.cancelled", "orders"),
+    ("payments.payment_returned", "payments"): ("order.returned", "orders"),
+    ("payments.payment_settle", "payments"): ("payment.settle_asked", "payments"),
+}
 NOBODYS = "019ab4f0-0000-7000-8000-00000000dead"
 TOKEN_SECONDS = 150                                     # of the 300 that it lives
 
@@ -199,7 +211,7 @@ class Market(Souk):
     def __init__(self, directory, *args, **more):
         super().__init__(directory, "--no-seed", "--access-log", "all", *args, **more)
         self.http = httpx.Client(base_url=self.url, timeout=30)
-        self.tokens, self.databases, self.forger = {}, {}, None
+        self.tokens, self.databases, self.heard, self.forger = {}, {}, {}, None
         self.numbers = itertools.count(1)
 
     def __exit__(self, *_):
@@ -313,23 +325,50 @@ class Market(Souk):
             out.update({f"{service}.{n}": (count, digest) for n, count, digest in db.execute(union)})
         return out
 
-    def settle(self, seconds=20):
-        """Waits until every confirmed order is captured and its hold gone."""
+    def unheard(self):
+        """Events that whoever hears of their topic has not come to yet. What was heard of once is not looked at again."""
+        newest = {s: self.database(s).execute("select tx, id from souk_outbox order by tx desc, id desc limit 1").fetchone() or (0, 0) for s in DATABASES}
+        news, out = {s for s in DATABASES if newest[s] > self.heard.get(s, (-1, -1))}, []
+        for (consumer, service), (topic, source) in HEARD.items():
+            if source in news:
+                place = self.database(service).execute("select tx, id, index + 1 from souk_position where consumer = %s and source = %s", (consumer, source)).fetchone()
+                n = self.one(source, "select count(*) from souk_outbox, regexp_split_to_table(convert_from(payload, 'UTF8'), E'\\n') with ordinality as e (line, nth)"
+                             " where (tx, id) > (%s, %s) and starts_with(line, %s) and (tx, id, nth) > (%s, %s, %s)",
+                             *self.heard.get(source, (-1, -1)), f'{{"topic":"{topic}",', *(place or (0, 0, 0)))
+                out += [f"{n} {topic} for {consumer}"] if n else []
+        if not out:
+            self.heard = newest
+        return out
+
+    def moving(self):
+        """What is still under way: orders without their capture, holds, settlements, webhooks, events."""
+        orders = self.one("orders", "select count(*) from orders where invoice_no is not null")
+        captured = self.one("payments", "select count(*) from transfer where kind = 1 and settlement is null")
+        counts = {"orders without capture": orders - captured, "holds": self.one("inventory", "select count(*) from hold"),
+                  "webhooks": self.one("payments", "select count(*) from webhook_event where not applied")}
+        return [f"{n} {what}" for what, n in counts.items() if n] or self.unheard()
+
+    def settle(self, seconds=60):
+        """Waits until every confirmed order is captured and its hold gone, and all that was told is heard. returns how many orders there are"""
         end = time.monotonic() + seconds
-        while True:
-            orders = self.one("orders", "select count(*) from orders where invoice_no is not null")
-            captured = self.one("payments", "select count(*) from transfer where kind = 1 and settlement is null")
-            holds = self.one("inventory", "select count(*) from hold")
-            if orders == captured and holds == 0:
-                return orders
-            assert time.monotonic() < end, f"{orders} orders, {captured} captures, {holds} holds"
+        while under_way := self.moving():
+            assert time.monotonic() < end, under_way
+        return self.one("orders", "select count(*) from orders where invoice_no is not null")
 
     @contextlib.contextmanager
     def unchanged(self):
+        """The same in every table afterwards. What was under way comes to rest before, and nobody has to log in meanwhile, for that is a change."""
+        for role, (_, until) in self.tokens.items():
+            if time.monotonic() > until - TOKEN_SECONDS / 2:
+                self.tokens[role] = None, 0
+        for role in ("customer", "vendor", "staff", "admin"):
+            self.token(role)
+        self.settle()
         before = self.contents()
         yield
         after = self.contents()
-        assert {k for k in before if before[k] != after[k]} == set()
+        changed = [f"{k}: {before.get(k, (0,))[0]} rows before, {after.get(k, (0,))[0]} after" for k in {**before, **after} if before.get(k) != after.get(k)]
+        assert not changed, f"what should change nothing changed {changed}"
 
     def check_books(self, *products):
         """What holds at rest: gap-free numbers, one capture an order, a ledger that sums to zero, stock that adds up."""
@@ -349,6 +388,14 @@ class Market(Souk):
                 (p,)).fetchone()
             left = self.one("inventory", "select coalesce(sum(quantity), 0) from stock where product_id = %s", p)
             assert sold == items.get(uuid.UUID(p), 0) and left == other - sold >= 0
+
+
+def until(what, seconds=60):
+    """Asks again until it is so; what asks takes its time, so this is no busy loop."""
+    end = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < end, "it does not come about"
+    return found
 
 
 def at_once(n, fn, threads=None):

@@ -8,6 +8,7 @@ import atexit
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -20,6 +21,7 @@ import httpx
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("SOUK", str(ROOT / "build" / "souk"))
 READY_SECONDS = 60
+os.environ["SSL_CERT_DIR"] = "/nowhere"         # nothing here speaks TLS: reading the system's certificates would be most of what each client costs
 
 
 def environment(**more):
@@ -29,9 +31,18 @@ def environment(**more):
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """One below those that the system gives to whoever connects: else, before the program takes it, another test's client might."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
+        first = int(f.read().split()[0])
+    low, high = (10000, first) if first > 12000 else (first, 65536)
+    while True:
+        port = random.SystemRandom().randrange(low, high)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
 
 
 def run(*args, timeout=120, **env):
@@ -46,10 +57,23 @@ def last_json(process):
 elsewhere = set()       # databases that did not lie in a test's own folder: root's temporary folders are closed to the server's user
 
 
+started = []            # programs whose databases are still there
+
+
 @atexit.register
 def _remove_elsewhere():
     for place in elsewhere:
         shutil.rmtree(place, ignore_errors=True)
+
+
+def remove_what_ended():
+    """The databases of programs that have ended: for when no test will start them again. Each is a hundred megabytes, often of memory."""
+    running = {s.data for s in started if s.process.poll() is None}
+    for s in started:
+        if s.data not in running:
+            place = (s.data / "pg").resolve()
+            shutil.rmtree(place.parent if place.parent in elsewhere else place, ignore_errors=True)
+    started[:] = [s for s in started if s.data in running]
 
 
 class Souk:
@@ -65,6 +89,7 @@ class Souk:
         with open(self.out, "wb") as out, open(self.err, "wb") as err:
             self.process = subprocess.Popen([*prefix, PROGRAM, *self.args], stdin=subprocess.DEVNULL, stdout=out, stderr=err,
                                             env=environment(**env), start_new_session=True)
+        started.append(self)
         if wait:
             self.wait_ready()
 

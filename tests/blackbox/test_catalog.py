@@ -1,24 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The catalogue as its clients see it: products by hand and by import, the tree, prices, lists that walk both ways, what inventory tells."""
 import json
-import signal
-import subprocess
 import time
 import uuid
 
-import psycopg
 import pytest
 
-from market import NOBODYS, Market, at_once, problem
-from souk import PROGRAM, ROOT, Souk, environment, last_json, run
-
-
-def until(what, seconds=30):
-    """Asks again until it is so: what asks takes its time."""
-    end = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < end
-    return found
+from market import NOBODYS, at_once, problem, until
+from souk import last_json, run
 
 
 def change(market, method, path, body=None, match="*", token="staff"):
@@ -164,45 +153,6 @@ def test_reads_may_be_kept_a_second_and_changes_not(market):
 
 # ---- imports -------------------------------------------------------------------------------------------------------------------
 
-def rows_file(path, n, bad=()):
-    lines = [json.dumps({"sku": f"{path.stem}-{i}", "name": 7 if i in bad else f"Thing {i}", "price": 100 + i, "description": "d" * 2000,
-                         "category": ["Imports", f"C{i % 7}"], "tags": "left out"}) for i in range(n)]
-    path.write_text("\n".join(lines) + "\n")
-    return path
-
-
-@pytest.mark.parametrize("dies", ["client", "server"])
-def test_an_import_goes_on_where_it_was_when_either_side_is_killed(tmp_path, dies):
-    tmp_path.chmod(0o711)
-    n, bad = 30000, {5, 4321, 29999}
-    path = rows_file(tmp_path / "many.jsonl", n, bad)
-    with Market(tmp_path / "m") as m:
-        done_rows = lambda: sum(i["rows_done"] for i in m.ask("GET", "/v1/imports", m.token("staff")).json()["items"])
-        command = [PROGRAM, "import", "products", str(path), "--data", str(m.data), "--json"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()) as first:
-            until(lambda: 0 < done_rows() < n)
-            if dies == "client":
-                first.send_signal(signal.SIGKILL)
-            else:
-                m.kill()
-                with Market(tmp_path / "m", port=m.port) as again:
-                    out, err = first.communicate(timeout=200)                   # it has waited, and goes on by itself
-                    assert first.returncode == 1 and "every row is accounted for" in out, err
-                    assert again.one("catalog", "select count(*) from product") == n - len(bad)
-                    assert again.one("catalog", "select count(*) from import where state = 1 and rows_done = %s", n) == 1
-                return
-        before = done_rows()
-        finished = run("import", "products", str(path), "--data", str(m.data), "--json")
-        result = last_json(finished)
-        assert 0 < result["resumed_at"] < n and result["resumed_at"] >= before
-        assert (result["rows"], result["created"], result["failed"]) == (n, n - len(bad), len(bad))
-        assert [(e["line"], e["pointer"]) for e in result["errors"]] == [(i + 1, "/name") for i in sorted(bad)]
-        assert m.one("catalog", "select count(*) from import") == 1
-        assert m.one("catalog", "select count(*) from product where revision = 1") == n - len(bad)
-        second = last_json(run("import", "products", str(path), "--data", str(m.data), "--json"))
-        assert (second["created"], second["changed"], second["unchanged"], second["failed"]) == (0, 0, n - len(bad), len(bad))
-
-
 def test_csv_and_json_lines_make_the_same_products(market, tmp_path):
     stem = str(uuid.uuid4())[:8]
     (tmp_path / "a.csv").write_text(f"sku,name,price,currency,vat_bp,category,images,attributes.colour\n{stem},\"A lamp, bright\",19.99,GBP,0,Home > Lamps,http://i.example/1.jpg,red\n")
@@ -214,31 +164,3 @@ def test_csv_and_json_lines_make_the_same_products(market, tmp_path):
                                                   "category": "Home > Lamps", "images": ["http://i.example/1.jpg"], "attributes": [{"name": "colour", "value": "red"}]}) + "\n")
     same = last_json(run("import", "products", str(tmp_path / "a.jsonl"), "--data", str(market.data), "--json"))
     assert (same["created"], same["changed"], same["unchanged"]) == (0, 0, 1)
-
-
-def test_a_fresh_shop_that_was_killed_is_finished_and_nothing_comes_twice(tmp_path):
-    """The products and the stock are of two services: whatever was done when it died, the next start does the rest."""
-    tmp_path.chmod(0o711)
-    with subprocess.Popen([str(ROOT / "tools" / "with-postgres"), "bash", "-c", 'echo "$SOUK_TEST_DATABASE_URL"; exec sleep 600'],
-                          stdout=subprocess.PIPE, text=True, env=environment()) as server:
-        url = server.stdout.readline().strip()
-
-        def count(service, what):
-            try:
-                with psycopg.connect(url, dbname=f"souk_{service}") as db:
-                    return db.execute(f"select {what}").fetchone()[0]
-            except psycopg.Error:
-                return 0                                # not there yet
-
-        try:
-            for enough in (2000, 10000):
-                with Souk(tmp_path, wait=False, SOUK_DATABASE_URL=url) as s:
-                    until(lambda: count("catalog", "count(*) from product") >= enough, 100)
-                    s.kill()
-            for _ in range(2):
-                with Souk(tmp_path, SOUK_DATABASE_URL=url):
-                    assert count("catalog", "count(*) from product where revision = 1") == 10000
-                    assert count("catalog", "count(*) from seeding where done_at is not null") == 1
-                    assert count("inventory", "count(*) from movement") == count("inventory", "count(distinct product_id) from stock") == 10000
-        finally:
-            server.terminate()

@@ -12,6 +12,7 @@ import httpx
 import psycopg
 import pytest
 
+from market import until
 from souk import PROGRAM, ROOT, Souk, environment, last_json
 
 SHARED = pathlib.Path(os.environ.get("SOUK_SHARED", ROOT.parent / "shared"))
@@ -111,12 +112,6 @@ def orders_of(server):
     sock = (server.data / "pg" / "postmaster.pid").read_text().split("\n")[4]
     with psycopg.connect(host=sock, port=5432, user="souk", dbname="souk_orders", autocommit=True) as db:
         return db.execute("select count(*) from orders where invoice_no is not null").fetchone()[0]
-
-
-def until(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
 
 
 def test_the_demo_wants_a_product_that_exists(souk):

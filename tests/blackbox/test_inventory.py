@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from market import NOBODYS, Market, at_once, problem
+from market import NOBODYS, Market, at_once, problem, until
 from souk import free_port, run
 
 numbers = itertools.count(1)
@@ -40,12 +40,6 @@ def transfer(market, product, quantity, source, target, key=True):
 
 def shelves(market, product):
     return {w["warehouse_id"]: (w["on_hand"], w["held"], w["available"]) for w in market.get(f"/v1/inventory/{product}").json()["warehouses"]}
-
-
-def until(condition, seconds=30):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it does not come about"
 
 
 def test_a_warehouse_from_opening_to_closing(market, warehouse):

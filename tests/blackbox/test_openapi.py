@@ -158,12 +158,12 @@ def schemathesis(shop, where, who, examples, phases):
     return done.stdout
 
 
-@pytest.mark.parametrize("who", ["customer", "admin"])
+@pytest.mark.parametrize("who", [pytest.param("customer", marks=pytest.mark.slow), "admin"])
 def test_what_it_promises_holds(shop, tmp_path, who):
     schemathesis(shop, tmp_path, who, 1, "fuzzing")
 
 
-@pytest.mark.parametrize("who", ["customer", "admin"])
+@pytest.mark.parametrize("who", ["customer", pytest.param("admin", marks=pytest.mark.slow)])
 def test_what_it_promises_holds_along_its_links(shop, tmp_path, who):
     told = schemathesis(shop, tmp_path, who, 10, "stateful")
     assert re.search(r"API Links: +[1-9]", told), told[-3000:]          # an answer led somewhere

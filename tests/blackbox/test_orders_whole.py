@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
 
-from market import NOBODYS, at_once, problem
+from market import NOBODYS, at_once, problem, until
 
 ADA = {"name": "Ada Lovelace", "line1": "12 St James's Square", "postal_code": "SW1Y 4JH", "city": "London", "country": "GB"}
 
@@ -37,13 +37,6 @@ class Buyer:
 @pytest.fixture()
 def ada(market):
     return Buyer(market, "Ada")
-
-
-def until(what, seconds=20):
-    """Waits for what follows by events."""
-    end = time.monotonic() + seconds
-    while not what():                                   # each look is a request, so this is no busy loop
-        assert time.monotonic() < end, "it does not come"
 
 
 def check_sums(bill, paid):

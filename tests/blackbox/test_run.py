@@ -199,6 +199,7 @@ def test_ctrl_c_on_a_terminal_stops_the_database_in_order(home):
     assert "database system is shut down" in log.strip().split("\n")[-1]
 
 
+@pytest.mark.slow
 def test_a_first_start_that_was_killed_is_begun_anew(tmp_path_factory):
     top = tmp_path_factory.mktemp("killed")
     top.chmod(0o711)
