@@ -5,7 +5,7 @@
  *
  * On x86-64 and aarch64 a context is one stack pointer and a switch is switch.S: callee-saved registers pushed, stack
  * pointers exchanged, registers popped. Floating-point control words are not saved, for nothing here changes them, nor is the
- * signal mask, whose saving costs swapcontext() two system calls. Elsewhere, or with SOUK_UCONTEXT defined, it is ucontext.
+ * signal mask, whose saving costs swapcontext() two system calls. Elsewhere, or with -DSOUK_UCONTEXT=ON to cmake, it is ucontext.
  * Threads: a context is made, entered and left on one thread. */
 #ifndef CONTEXT_H
 #define CONTEXT_H

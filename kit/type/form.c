@@ -127,6 +127,20 @@ static bool read_plain(struct reader *r, const struct field *f, str text, void *
         return flawed(r, "wrong_type", "cannot be given as text");
 }
 
+/* Up to the next comma that has no backslash before it; `\,` is a comma of the value's own. */
+static str element_next(struct reader *r, str *rest)
+{
+        size_t n = 0, marks = 0, to = 0;
+        while (n < rest->n && (rest->p[n] != ',' || (n && rest->p[n - 1] == '\\'))) marks += rest->p[n++] == ',';
+        str part = str_cut(*rest, 0, n);
+        *rest = n < rest->n ? str_cut(*rest, n + 1, rest->n) : (str){ 0 };
+        char *out = marks ? arena_alloc(r->c->arena, n) : NULL;
+        if (!out) return marks ? (str){ 0 } : part;
+        for (size_t i = 0; i < n; i++)
+                if (part.p[i] != '\\' || i + 1 == n || part.p[i + 1] != ',') out[to++] = part.p[i];
+        return (str){ out, to };
+}
+
 /* Adds to the list. It is grown an element at a time, in place: nothing else is made in between for the usual kinds. One element
  * over the maximum is kept, for the check to see. */
 static void read_list(struct reader *r, const struct field *f, str text, struct any_list *list)
@@ -136,7 +150,7 @@ static void read_list(struct reader *r, const struct field *f, str text, struct 
                 flawed(r, "wrong_type", "cannot be given as text");
                 return;
         }
-        for (str rest = text, part; rest.p && (part = str_split(&rest, ','), true);) {
+        for (str rest = text, part; rest.p && (part = element_next(r, &rest)).p;) {
                 if (list->n > (size_t)field_max(f)) return;
                 char *v = arena_grow(r->c->arena, list->v, list->n * of->size, (list->n + 1) * of->size);
                 if (!v) return;

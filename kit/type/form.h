@@ -3,7 +3,7 @@
  *
  * form.h - query strings and application/x-www-form-urlencoded (WHATWG URL, section 5) into structs by their tables.
  *
- * Lists are comma-separated or repeated. A parameter no field has, a repeated plain one, a broken escape or a bad value is a
+ * Lists are comma-separated (a comma of a value's own is `\,`) or repeated. A parameter no field has, a repeated plain one, a broken escape or a bad value is a
  * flaw that names it. Threads: pure. */
 #ifndef FORM_H
 #define FORM_H

@@ -56,6 +56,18 @@ TEST(lists_are_comma_separated_or_repeated)
         CHECK_STR(s.tags.v[2], "c");
 }
 
+TEST(a_comma_of_a_values_own_has_a_backslash_before_it)
+{
+        CTX(c);
+        struct sample s = { 0 };
+        CHECK_OK(form_read(&c, &sample_type, STR("tags=a%5C%2Cb,c%5C,%5C,d%5C%5C%2C&tags=e\\"), &s, NULL));
+        assert_string_equal(flaws(&c), "");
+        CHECK_EQ(s.tags.n, 3);
+        CHECK_STR(s.tags.v[0], "a,b");
+        CHECK_STR(s.tags.v[1], "c,,d\\,");
+        CHECK_STR(s.tags.v[2], "e\\");
+}
+
 struct window { int32_t limit; int64_t from; };
 MESSAGE(window, "a part of a list", F(window, 1, limit, .optional = true, .min = 1, .max = 100), F(window, 2, from, .optional = true, .min = 0, .max = 9));
 
