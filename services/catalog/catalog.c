@@ -18,6 +18,9 @@
 struct product_key      { uid id; };
 DECLARE_LIST(product_key);
 struct product_keys     { struct product_key_list keys; };
+/* What an order needs to know of a product. */
+struct offer            { uid id; str name; money price; int32_t vat_bp, version; };
+DECLARE_LIST(offer);
 struct heard            { uid id; int64_t available; };
 DECLARE_LIST(heard);
 struct hearsay          { struct heard_list rows; };
@@ -27,6 +30,7 @@ MESSAGE(item, "some of a product",
         F(item, 2, quantity, .min = 1, .max = IMPORT_QUANTITY_MAX));
 MESSAGE(product_key, "a product", F(product_key, 1, id));
 MESSAGE(product_keys, "products", F_LIST(product_keys, 1, keys, product_key));
+MESSAGE(offer, "what an order needs to know of a product", F(offer, 1, id), F(offer, 2, name), F(offer, 3, price), F(offer, 4, vat_bp), F(offer, 5, version));
 MESSAGE(product, "a product",
         F(product, 1, id),
         F(product, 2, sku),
@@ -65,18 +69,21 @@ static const struct setting catalog_settings[] = {
         { 0 },
 };
 
-struct state { struct cache *products; };
-
 /* ---- products -------------------------------------------------------------------------------------------------------------------- */
-
-static struct cache *products(struct ctx *c)
-{
-        return ((struct state *)unit_state(c))->products;
-}
 
 void product_forget(struct ctx *c, uid id)
 {
-        cache_drop(products(c), uid_key(&id));
+        cache_drop(shelf(c)->products, uid_key(&id));
+        cache_drop(shelf(c)->offers, uid_key(&id));
+}
+
+int catalog_commit(struct db *tx)
+{
+        struct ctx *c = db_ctx(tx);
+        int r = tx_commit(tx);
+
+        shelf(c)->writes++;                             /* also after a failure: it may have committed */
+        return r;
 }
 
 static int product_load(struct ctx *c, const void *arg, void *out)
@@ -87,46 +94,83 @@ static int product_load(struct ctx *c, const void *arg, void *out)
 /* What is in memory is lent: the answer is written before this fiber waits again. */
 static int product_get(struct ctx *c, const struct product_key *in, struct product *out)
 {
-        const struct product *p = cache_get(products(c), uid_key(&in->id));
+        const struct product *p = cache_get(shelf(c)->products, uid_key(&in->id));
         int r;
 
         if (p)
                 return *out = *p, 0;
-        r = cache_once(c, products(c), uid_key(&in->id), product_load, in, out);
+        r = cache_once(c, shelf(c)->products, uid_key(&in->id), product_load, in, out);
         return r == -NOT_FOUND ? fail(c, NOT_FOUND, "no_such_product", "there is no such product") : r;
 }
 
 /* ---- quotes ----------------------------------------------------------------------------------------------------------------------- */
 
-/* Each item's product, NULL where there is none: all from memory or all in one statement, since what is in memory may go while the database is
- * waited for. Good until the next wait. */
-static int products_bring(struct ctx *c, const struct basket *in, const struct product **of)
+/* Brings offers into memory, for all who miss some at that moment in one statement. */
+CONTRACT(offers_fetch, product_keys, nothing)
+BATCHED(offers_fetch, product_keys, nothing);
+static int offers_fetch(struct ctx *c, struct batch *b)
 {
-        struct product_keys keys = { { arena_many(c->arena, struct product_key, in->items.n), in->items.n } };
-        struct product_list fetched;
-        bool missing = false;
+        struct product_keys keys = { 0 };
+        struct offer_list found;
+        struct map *seen;
+        size_t n = 0;
 
+        EACH_CALL(v, b) n += offers_fetch_in(v)->keys.n;
+        struct map *asked AUTO(map_end) = seen = map_new(n + 1, MAP_REFUSES, NULL);
+        keys.keys.v = arena_many(c->arena, struct product_key, n);
         if (!keys.keys.v)
-                return fail(c, RESOURCE_EXHAUSTED, "too_large", "the basket is too large");
-        for (size_t i = 0; i < in->items.n; i++) {
-                keys.keys.v[i].id = in->items.v[i].product_id;
-                of[i] = cache_get(products(c), uid_key(&keys.keys.v[i].id));
-                missing |= !of[i];
-        }
-        if (!missing)
-                return 0;
-        TRY(products_by_ids(db(c), &keys, &fetched));
-        for (size_t i = 0; i < in->items.n; i++) {
-                of[i] = NULL;
-                for (size_t k = 0; k < fetched.n && !of[i]; k++)
-                        if (uid_eq(fetched.v[k].id, keys.keys.v[i].id)) of[i] = &fetched.v[k];
-        }
-        for (size_t k = 0; k < fetched.n; k++)
-                (void)cache_put(products(c), uid_key(&fetched.v[k].id), &fetched.v[k]);        /* without room it is fetched again next time */
+                return fail(c, RESOURCE_EXHAUSTED, "too_large", "the batch is too large");
+        EACH_CALL(v, b)
+                for (size_t i = 0; i < offers_fetch_in(v)->keys.n; i++) {
+                        const struct product_key *k = &offers_fetch_in(v)->keys.v[i];
+                        if (map_get(seen, uid_key(&k->id))) continue;
+                        TRY(map_put(asked, uid_key(&k->id), (void *)k));
+                        keys.keys.v[keys.keys.n++] = *k;
+                }
+        TRY(offers_by_ids(db(c), &keys, &found));
+        for (size_t i = 0; i < found.n; i++)
+                (void)cache_put(shelf(c)->offers, uid_key(&found.v[i].id), &found.v[i]);      /* without room it is fetched again next time */
         return 0;
 }
 
-static void quote_add(struct ctx *c, struct quote *q, size_t i, const struct item *item, const struct product *p)
+/* Those that are in memory; the others are NULL and listed in *missing. */
+static void offers_look(struct ctx *c, const struct basket *in, const struct offer **of, struct product_keys *missing)
+{
+        missing->keys.n = 0;
+        for (size_t i = 0; i < in->items.n; i++) {
+                of[i] = cache_get(shelf(c)->offers, uid_key(&in->items.v[i].product_id));
+                if (!of[i]) missing->keys.v[missing->keys.n++].id = in->items.v[i].product_id;
+        }
+}
+
+/* Each item's offer, NULL where there is none: all from memory or all in one statement, since what is in memory may go while the database is
+ * waited for. Good until the next wait. */
+static int offers_bring(struct ctx *c, const struct basket *in, const struct offer **of)
+{
+        struct product_keys keys = { { arena_many(c->arena, struct product_key, in->items.n), 0 } };
+        struct offer_list all;
+
+        if (!keys.keys.v)
+                return fail(c, RESOURCE_EXHAUSTED, "too_large", "the basket is too large");
+        offers_look(c, in, of, &keys);
+        if (!keys.keys.n)
+                return 0;
+        TRY(offers_fetch_call(c, &keys, &(struct nothing){ 0 }));
+        offers_look(c, in, of, &keys);
+        if (!keys.keys.n)
+                return 0;
+        for (size_t i = 0; i < in->items.n; i++) keys.keys.v[i].id = in->items.v[i].product_id;
+        keys.keys.n = in->items.n;
+        TRY(offers_by_ids(db(c), &keys, &all));               /* some do not exist, or memory had no room for all */
+        for (size_t i = 0; i < in->items.n; i++) {
+                of[i] = NULL;
+                for (size_t k = 0; k < all.n && !of[i]; k++)
+                        if (uid_eq(all.v[k].id, keys.keys.v[i].id)) of[i] = &all.v[k];
+        }
+        return 0;
+}
+
+static void quote_add(struct ctx *c, struct quote *q, size_t i, const struct item *item, const struct offer *p)
 {
         struct quote_line *line = &q->lines.v[q->lines.n];
 
@@ -144,11 +188,11 @@ static void quote_add(struct ctx *c, struct quote *q, size_t i, const struct ite
 
 static int catalog_quote(struct ctx *c, const struct basket *in, struct quote *out)
 {
-        const struct product **of = arena_many(c->arena, const struct product *, in->items.n);
+        const struct offer **of = arena_many(c->arena, const struct offer *, in->items.n);
 
         if (!of)
                 return fail(c, RESOURCE_EXHAUSTED, "too_large", "the basket is too large");
-        TRY(products_bring(c, in, of));
+        TRY(offers_bring(c, in, of));
         *out = (struct quote){ .lines = { arena_many(c->arena, struct quote_line, in->items.n), 0 } };
         if (!out->lines.v)
                 return fail(c, RESOURCE_EXHAUSTED, "too_large", "the basket is too large");
@@ -176,7 +220,7 @@ static int stock_heard(struct ctx *c, struct batch *b)
         }
         TX(tx, c);
         TRY(in_stock_set_later(tx, &l));
-        return tx_commit(tx);
+        return catalog_commit(tx);
 }
 
 static int start(struct ctx *c, void *state)
@@ -185,14 +229,18 @@ static int start(struct ctx *c, void *state)
 
         if (!money_is_currency(currency))
                 return fail(c, INVALID_ARGUMENT, "bad_setting", "catalog.currency: \"" STR_FMT "\" is not a currency of ISO 4217", STR_ARG(currency));
-        ((struct state *)state)->products = cache_open("products", &product_type, 20000, SECONDS(1));
+        *(struct shelf *)state = (struct shelf){ .products = cache_open("products", &product_type, 10000, SECONDS(1)),
+                                                 .offers = cache_open("offers", &offer_type, 20000, SECONDS(1)),
+                                                 .pages = cache_open("product_pages", &product_page_type, 256, SECONDS(1)) };
         return 0;
 }
 
 static void stop(struct ctx *c, void *state)
 {
         (void)c;
-        cache_close(&((struct state *)state)->products);
+        cache_close(&((struct shelf *)state)->products);
+        cache_close(&((struct shelf *)state)->offers);
+        cache_close(&((struct shelf *)state)->pages);
 }
 
 /* ---- tables ------------------------------------------------------------------------------------------------------------------------------- */
@@ -248,7 +296,7 @@ const struct service catalog_service = {
                 DELETE("/v1/categories/{id}", category_remove, KEEPERS, .if_match = NEEDS_IF_MATCH, .doc = "Deletes an empty category.",
                      REFUSES("category_not_empty", "no_such_category")),
                 GET( "/v1/brands", brands_list, .who = ANYONE, .page = &brands_paging, FRESH, .doc = "Brands by name.")),
-        CALLS(&catalog_quote_op, &catalog_seed_op, &catalog_seed_done_op),
+        CALLS(&catalog_quote_op, &offers_fetch_op, &catalog_seed_op, &catalog_seed_done_op),
         CONSUMES(ON(stock_changed, stock_heard)),
         JOBS(EVERY(HOURS(1), "trim-imports", imports_trim)),
         EMITS(&product_created, &product_changed, &product_price_changed, &product_deleted),
@@ -269,7 +317,7 @@ const struct service catalog_service = {
         .migrations  = catalog_migrations,
         .queries     = catalog_queries,
         .settings    = catalog_settings,
-        .state_bytes = sizeof(struct state),
+        .state_bytes = sizeof(struct shelf),
         .start       = start,
         .stop        = stop,
 };

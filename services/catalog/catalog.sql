@@ -21,8 +21,8 @@ select p.id, p.sku, p.name, p.description, p.brand, p.category_id, c.path as cat
 -- product_by_id: product_key -> product
 {product} where p.id = :id;
 
--- products_by_ids: product_keys -> product *
-{product} where p.id = any (:keys.id);
+-- offers_by_ids: product_keys -> offer *
+select id, name, price_minor, price_cur, vat_bp, version from product where id = any (:keys.id);
 
 -- product_now: product_edit -> product_edit
 select p.id, p.sku, p.name, p.description, nullif(p.brand, '') as brand, c.path as category, {further} as categories, p.tags, p.price_minor, p.price_cur,

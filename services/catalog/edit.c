@@ -96,7 +96,7 @@ static int product_remove(struct ctx *c, const struct product_gone *in, struct n
                 TRY(r = product_delete(tx, in, &gone));
                 if (r > 0) {
                         TRY(emit(tx, &product_deleted, &gone));
-                        TRY(tx_commit(tx));
+                        TRY(catalog_commit(tx));
                         product_forget(c, in->id);
                         return 0;
                 }

@@ -264,7 +264,7 @@ static int category_create(struct ctx *c, const struct category_new *in, struct 
         r = category_insert(tx, out);
         if (r == -ALREADY_EXISTS) return exists_already(c, out->path);
         TRY(r);
-        return tx_commit(tx);
+        return catalog_commit(tx);
 }
 
 static int category_stands(struct ctx *c, const struct category_edit *in, struct category_edit *out)
@@ -304,7 +304,7 @@ static int category_replace(struct ctx *c, const struct category_edit *in, struc
         if (r == -ALREADY_EXISTS) return exists_already(c, out->path);
         TRY(r);
         TRY(below_move(tx, &(struct transplant){ was.path, out->path }));
-        return tx_commit(tx);
+        return catalog_commit(tx);
 }
 
 static int category_remove(struct ctx *c, const struct category_gone *in, struct nothing *out)
@@ -325,7 +325,7 @@ static int category_remove(struct ctx *c, const struct category_gone *in, struct
         if (use.has_children || use.has_products)
                 return fail(c, FAILED_PRECONDITION, "category_not_empty", STR_FMT " still has %s in it", STR_ARG(k.path), use.has_products ? "products" : "categories");
         TRY(category_delete_later(tx, &ref));
-        return tx_commit(tx);
+        return catalog_commit(tx);
 }
 
 /*  operation         takes            gives          */

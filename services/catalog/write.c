@@ -229,7 +229,7 @@ static int write_once(struct ctx *c, const struct writing *w, struct product_bat
                 return 0;
         }
         if (w->end) TRY(w->end(tx, w->arg));
-        return tx_commit(tx);
+        return catalog_commit(tx);
 }
 
 static int rows_make(struct ctx *c, const struct writing *w, struct product_batch *all)
@@ -299,7 +299,7 @@ static int rewrite_once(struct ctx *c, const struct product_edit *in, struct pro
         TRY(brands_ensure(tx, &s.update.rows));
         TRY(sorted_write(tx, &s));
         TRY(tell(tx, row, &k));
-        return tx_commit(tx);
+        return catalog_commit(tx);
 }
 
 int product_rewrite(struct ctx *c, const struct product_edit *in, struct product *out)
