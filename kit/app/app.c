@@ -32,6 +32,7 @@ const struct setting app_settings[] = {
         { "write-timeout", SET_MS, "30s", 100, 3600000, .doc = "time a client has to take an answer" },
         { "rate-limit-reads", SET_INT, "12000000", 0, 1000000000, .doc = "GETs a minute of a client to a route, in each worker; 0: any. Unless set, only the absurd is stopped" },
         { "rate-limit-writes", SET_INT, "3000000", 0, 1000000000, .doc = "the same for POST, PUT, PATCH and DELETE" },
+        { "trusted-proxies", SET_STR, "", .doc = "proxies whose X-Forwarded-For says who asks: addresses and networks such as 10.0.0.0/8, separated by commas; empty: none" },
         { "compress", SET_BOOL, "true", .doc = "answers of 1 KiB and more go out as gzip or br to clients that take it; false when a proxy in front does that" },
         { "cors-origins", SET_STR, "", .doc = "origins of web pages that may use the API, such as https://shop.example, separated by commas; * for all; empty: none" },
         { "grace", SET_MS, "10s", 0, 3600000, .doc = "time that requests have to end when the program is told to stop" },

@@ -135,7 +135,7 @@ static int refresh(struct ctx *c, struct auth *a)
 
 static void remember(struct auth *a, str token, const struct claims *m)
 {
-        struct known *k = malloc(sizeof *k + m->scope.n);
+        struct known *k = alloc_should_fail() ? NULL : malloc(sizeof *k + m->scope.n);
         if (!k) return;
         *k = (struct known){ .caller = { .id = m->sub, .roles = m->roles, .session = m->sid }, .exp = m->exp };
         if (m->scope.n) memcpy(k->scope, m->scope.p, m->scope.n);

@@ -157,6 +157,8 @@ int app_bind(struct ctx *c, struct app *a, const struct service *const *services
         a->compress = config_bool(a->config, "compress");
         a->cors_origins = config_str(a->config, "cors-origins");
         TRY(cors_check(c, a->cors_origins));
+        a->proxies.n = 0;
+        TRY(proxies_read(c, config_str(a->config, "trusted-proxies"), &a->proxies));
         a->services[a->n_services++] = &pages_service;
         for (const struct service *const *s = services; *s; s++) {
                 if (!is_wanted(target, (*s)->name)) continue;

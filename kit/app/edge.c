@@ -338,6 +338,7 @@ void edge_answer(struct ctx *c, struct exchange *x, struct worker *w, const stru
         struct request q = { .c = c, .x = x, .w = w, .hand = hand, .started_us = clock_us() };
         const struct middleware *m = middlewares;
         int r = 0;
+        x->peer = proxies_client(c->arena, &w->app->proxies, x->peer, &x->head.headers);
         x->app = &q;
         for (; m->name && r == 0; m++) r = m->before ? m->before(&q) : 0;
         if (r == 0) r = run_endpoint(&q);

@@ -33,6 +33,15 @@
 enum { SERVICES_MAX = 32, ENDPOINTS_MAX = 400, BATCHERS_MAX = 64, PATH_VARS_MAX = 6, SEGMENTS_MAX = 16, STATUS_SLOTS = 28, TIMEOUT_MS = 10000, BODY_MAX = 1 << 20 };
 
 /* ---- the program --------------------------------------------------------------------------------------------------- */
+/* proxy.c: whose X-Forwarded-For is believed */
+enum { PROXIES_MAX = 32 };
+struct network { uint8_t at[16]; int bits; };           /* IPv4 as ::ffff:0:0/96                  */
+struct proxies { struct network v[PROXIES_MAX]; size_t n; };
+/* Adds the addresses and networks of the setting. returns 0, -INVALID_ARGUMENT with a sentence */
+int proxies_read(struct ctx *c, str setting, struct proxies *out);
+/* Who asks: peer, or when that is a trusted proxy, the rightmost address of the field that is none. returns peer, or a text in a */
+const char *proxies_client(struct arena *a, const struct proxies *p, const char *peer, const struct headers *h);
+
 enum access_log { ACCESS_ALL, ACCESS_ERRORS, ACCESS_NONE };
 
 struct endpoint {                       /* a route at run time                                    */
@@ -66,6 +75,7 @@ struct app {
         enum access_log access_log;
         bool         compress;
         str          cors_origins;                      /* the setting; empty: none               */
+        struct proxies proxies;                         /* trusted-proxies                        */
         const struct app_options *options;              /* NULL in a test's world                 */
         const char  *db_prefix;                         /* "souk_"                                */
         str          admin_url;

@@ -73,7 +73,7 @@ int each_worker(struct ctx *c, void (*fn)(struct worker *w, void *arg), void *ar
         struct app *a = w->app;
         fn(w, arg);
         if (a->n_workers == 1 || a->draining) return 0;
-        struct round *r = calloc(1, sizeof *r);
+        struct round *r = alloc_should_fail() ? NULL : calloc(1, sizeof *r);
         if (!r) return fail(c, RESOURCE_EXHAUSTED, "out_of_memory", "no memory");
         *r = (struct round){ .refs = 1, .done = chan_new(WORKERS_MAX, 1), .fn = fn, .arg = arg, .lock = PTHREAD_MUTEX_INITIALIZER };
         int failed = 0;

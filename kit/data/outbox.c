@@ -105,7 +105,7 @@ static struct outbox_pack *pack_of(struct db *tx)
 {
         struct outbox_pack **p = db_outbox(tx);
 
-        if (!*p && (*p = calloc(1, sizeof **p)))
+        if (!*p && (*p = alloc_should_fail() ? NULL : calloc(1, sizeof **p)))
                 buf_init(&(*p)->b, PACK_BYTES);
         return *p;
 }

@@ -72,7 +72,7 @@ static bool ring_push(struct conn *k, struct entry e)
 {
         if (k->n == k->cap) {
                 uint32_t cap = k->cap ? k->cap * 2 : 64;
-                struct entry *fifo = malloc(cap * sizeof *fifo);
+                struct entry *fifo = alloc_should_fail() ? NULL : malloc(cap * sizeof *fifo);
                 if (!fifo) return false;
                 for (uint32_t i = 0; i < k->n; i++)
                         fifo[i] = *ring_at(k, i);
@@ -397,7 +397,7 @@ static void cancel_main(void *arg)
 void conn_cancel(struct conn *k)
 {
         if (k->cancel || k->lost || k->pg->closing) return;
-        struct cancel *cancel = calloc(1, sizeof *cancel);
+        struct cancel *cancel = alloc_should_fail() ? NULL : calloc(1, sizeof *cancel);
         if (!cancel) return;
         *cancel = (struct cancel){ .pg = k->pg, .conn = k, .pq = PQgetCancel(k->pq) };
         if (!cancel->pq || !pg_helper(k->pg, "db_cancel", cancel_main, cancel)) {
@@ -413,7 +413,7 @@ void conn_cancel(struct conn *k)
 
 struct conn *conn_new(struct pg *pg, enum conn_kind kind, PGconn *pq)
 {
-        struct conn *k = calloc(1, sizeof *k);
+        struct conn *k = alloc_should_fail() ? NULL : calloc(1, sizeof *k);
         uv_poll_t *poll = calloc(1, sizeof *poll);
         if (!k || !poll || PQsetnonblocking(pq, 1) != 0 || PQenterPipelineMode(pq) != 1 ||
             uv_poll_init(loop_uv(loop_self()), poll, PQsocket(pq)) != 0) {

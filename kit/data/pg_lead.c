@@ -70,7 +70,7 @@ static int try_to_lead(struct ctx *c, struct pg_leader *l, const char *what)
 /* On a ctx of its own: who waits for weeks while another leads, or while there is no database, must not fill the caller's memory. */
 int pg_lead(struct ctx *c, struct pg *pg, const char *what, struct pg_leader **out)
 {
-        struct pg_leader *l = calloc(1, sizeof *l);
+        struct pg_leader *l = alloc_should_fail() ? NULL : calloc(1, sizeof *l);
         if (!l) return fail(c, RESOURCE_EXHAUSTED, "memory", "no memory for a lock");
         struct ctx own = *c;
         own.arena = arena_new(LEAD_ARENA);

@@ -139,7 +139,7 @@ static struct plan *plan_make(struct ctx *c, const struct query *q)
                 (void)!fail(c, INTERNAL, "statement", "%s: more than %d parameters", q->name, SQL_PARAMS_MAX);
                 return NULL;
         }
-        struct plan *plan = calloc(1, sizeof *plan + n * sizeof plan->v[0]);
+        struct plan *plan = alloc_should_fail() ? NULL : calloc(1, sizeof *plan + n * sizeof plan->v[0]);
         if (!plan) {
                 (void)!fail(c, RESOURCE_EXHAUSTED, "memory", "no memory for a statement");
                 return NULL;
@@ -264,7 +264,7 @@ static void *no_room(struct ctx *c)
 static struct row_plan *row_plan_make(struct ctx *c, const struct plan *plan, const PGresult *r)
 {
         size_t n = (size_t)PQnfields(r);
-        struct row_plan *rows = calloc(1, sizeof *rows + n * sizeof rows->v[0]);
+        struct row_plan *rows = alloc_should_fail() ? NULL : calloc(1, sizeof *rows + n * sizeof rows->v[0]);
         if (!rows) return no_room(c);
         for (size_t i = 0; i < n; i++) {
                 struct column col;
@@ -275,7 +275,7 @@ static struct row_plan *row_plan_make(struct ctx *c, const struct plan *plan, co
                                 return row_plan_free(rows);
                         }
                 rows->v[i] = col;
-                rows->v[i].name = strdup(col.name);
+                rows->v[i].name = alloc_should_fail() ? NULL : strdup(col.name);
                 rows->n = i + 1;
                 if (!rows->v[i].name) {
                         row_plan_free(rows);

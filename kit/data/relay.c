@@ -43,9 +43,10 @@ const struct query *const relay_queries[] = { &relay_read, &relay_newest, &relay
 /* ---- chunks and rests ---------------------------------------------------------------------------------------------- */
 static struct chunk *chunk_new(const struct outbox_read *row)
 {
-        struct chunk *k = malloc(sizeof *k + row->payload.n);
+        struct chunk *k = alloc_should_fail() ? NULL : malloc(sizeof *k + row->payload.n);
 
-        assert(k && "no memory for events");
+        if (!k)
+                return NULL;
         *k = (struct chunk){ .refs = 1, .tx = row->tx, .id = row->id, .at = row->at, .n = row->payload.n };
         memcpy(k->p, row->payload.p, row->payload.n);
         return k;
@@ -113,11 +114,9 @@ static bool is_full(const struct consumer *k)
         return k->n_queue == QUEUE_CHUNKS || k->queue_bytes >= QUEUE_BYTES;
 }
 
-/* Hands one row to every consumer. Waits while the slowest is full. returns false: the bus stops */
-static bool hand_out(struct relay *r, const struct outbox_read *row)
+/* Hands one row to every consumer; takes chunk. Waits while the slowest is full. returns false: the bus stops */
+static bool hand_out(struct relay *r, const struct outbox_read *row, struct chunk *chunk)
 {
-        struct chunk *chunk = chunk_new(row);
-
         for (size_t i = 0; i < r->n && !r->bus->stopping; i++) {
                 struct consumer *k = r->consumers[i];
                 if (is_full(k))
@@ -164,7 +163,12 @@ static enum round relay_round(struct relay *r)
                 const struct outbox_read *row = &rows.v[i];
                 if (!row->payload.p)
                         return ROUND_YOUNG;
-                if (!hand_out(r, row))
+                struct chunk *chunk = chunk_new(row);
+                if (!chunk) {
+                        (void)!fail(&r->c, RESOURCE_EXHAUSTED, "out_of_memory", "no memory for events");
+                        return ROUND_FAILED;            /* the cursor stands: they are read again */
+                }
+                if (!hand_out(r, row, chunk))
                         return ROUND_DONE;
                 r->cursor = (struct place){ row->tx, row->id, 0 };
                 r->stats.rows++;

@@ -39,7 +39,7 @@ struct desk *desk_get(struct server *s)
                 s->desks_free--;
                 return CONTAINER(e, struct desk, link);
         }
-        struct desk *d = calloc(1, sizeof *d);
+        struct desk *d = alloc_should_fail() ? NULL : calloc(1, sizeof *d);
         if (!d) return NULL;
         d->arena = arena_new(s->o.arena_max);
         /* The parser decides before `in` is full: a head that does not end within these is refused. */
@@ -89,7 +89,7 @@ static void admit(struct server *s, struct sock *sock)
         s->stats.accepted++;
         s->stats.refused += refused;
         if (refused) bound_reached(s->refusing >= REFUSALS_MAX ? BOUND_HTTP_REFUSALS : BOUND_HTTP_CONNECTIONS);
-        struct conn *k = refused && s->refusing >= REFUSALS_MAX ? NULL : calloc(1, sizeof *k);
+        struct conn *k = (refused && s->refusing >= REFUSALS_MAX) || alloc_should_fail() ? NULL : calloc(1, sizeof *k);
         if (!k) {
                 sock_close(&sock);
                 return;

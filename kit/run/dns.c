@@ -64,7 +64,7 @@ int dns_lookup(struct ctx *c, str host, int port, struct address out[DNS_MAX])
         if (host.n == 0 || host.n > HOST_MAX || memchr(host.p, 0, host.n))
                 return fail(c, INVALID_ARGUMENT, "bad_host", "a host name has 1 to %d characters", HOST_MAX);
         if (address_parse(host, port, &out[0]) == 0) return 1;
-        struct lookup *q = calloc(1, sizeof *q);
+        struct lookup *q = alloc_should_fail() ? NULL : calloc(1, sizeof *q);
         if (!q) return fail(c, RESOURCE_EXHAUSTED, "no_memory", "no memory to look up a name");
         q->job = (struct job){ .lane = LANE_ASK, .fn = resolve, .arg = q, .drop = free };
         memcpy(q->host, host.p, host.n);

@@ -74,7 +74,7 @@ static void run_child(void *arg)
 
 int group_go(struct group *g, int (*fn)(struct ctx *c, void *arg), void *arg)
 {
-        struct child *ch = calloc(1, sizeof *ch);
+        struct child *ch = alloc_should_fail() ? NULL : calloc(1, sizeof *ch);
         const struct ctx *p = g->c;
         if (ch) {
                 ch->group = g;

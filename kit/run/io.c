@@ -37,7 +37,7 @@ static void sock_gone(struct watch *w)
 
 struct sock *sock_adopt(int fd, const struct sockaddr_storage *peer)
 {
-        struct sock *s = calloc(1, sizeof *s);
+        struct sock *s = alloc_should_fail() ? NULL : calloc(1, sizeof *s);
         if (!s) return NULL;
         watch_setup(&s->w, fd, sock_gone);
         if (peer->ss_family == AF_INET)

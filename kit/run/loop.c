@@ -91,7 +91,7 @@ int loop_post(struct loop *l, void (*fn)(void *arg), void *arg)
         if (!room) bound_reached(BOUND_POSTS);
         if (room && l->n_posts == l->cap_posts) {
                 size_t cap = MAX((size_t)64, l->cap_posts * 2);
-                struct post *p = realloc(l->posts, cap * sizeof *p);
+                struct post *p = alloc_should_fail() ? NULL : realloc(l->posts, cap * sizeof *p);
                 room = p != NULL;
                 if (p) {
                         l->posts = p;

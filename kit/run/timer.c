@@ -35,7 +35,7 @@ bool timers_reserve(struct timers *h, uint32_t n)
         if (n < h->cap) return true;
         uint32_t cap = MAX(64u, h->cap * 2);
         while (cap <= n) cap *= 2;
-        struct timer **v = realloc(h->v, cap * sizeof *v);
+        struct timer **v = alloc_should_fail() ? NULL : realloc(h->v, cap * sizeof *v);
         if (!v) return false;
         h->v = v;
         h->cap = cap;

@@ -12,7 +12,7 @@ from souk import Souk, run
 def guarded(tmp_path_factory):
     top = tmp_path_factory.mktemp("guarded")
     top.chmod(0o711)
-    with Souk(top, "--workers", "1", "--no-seed", SOUK_RATE_LIMIT_READS="5", SOUK_RATE_LIMIT_WRITES="2",
+    with Souk(top, "--workers", "1", "--no-seed", SOUK_RATE_LIMIT_READS="5", SOUK_RATE_LIMIT_WRITES="2", SOUK_TRUSTED_PROXIES="127.0.0.1, 10.0.0.0/8",
               SOUK_CORS_ORIGINS="https://shop.example, http://localhost:5173") as souk:
         yield souk
 
@@ -55,6 +55,16 @@ def test_a_token_has_a_quota_of_its_own_and_writes_have_theirs(guarded):
     answers = until_refused(lambda: httpx.post(guarded.url + "/v1/sessions/refresh", json={"refresh_token": "x"}))
     assert limit_of(answers[0])[:3] == (2, 60, 1) and len(answers) >= 3
     assert answers[-1].json()["slug"] == "rate_limited"
+
+
+def test_behind_a_trusted_proxy_each_client_has_a_quota_of_its_own(guarded):
+    def ask(forwarded):
+        return httpx.get(guarded.url + "/v1/brands", headers={"x-forwarded-for": forwarded})
+    assert until_refused(lambda: ask("198.51.100.1"))[-1].status_code == 429
+    assert ask("198.51.100.2").status_code == 200
+    assert ask("198.51.100.3, 198.51.100.1, 10.1.2.3").status_code == 429, "what a client says of itself changes nothing"
+    done = run("run", "--data", str(guarded.directory / "other"), "--trusted-proxies", "10.0.0.0/33")
+    assert done.returncode != 0 and '"10.0.0.0/33" is no address' in done.stderr
 
 
 def test_probes_have_no_limit(guarded):

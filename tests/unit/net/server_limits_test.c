@@ -212,4 +212,37 @@ SERVER_TEST(what_outlasts_the_grace_is_cancelled)
         HAS(hear(c, s, NULL), "cancelled GET /block");
         CHECK_EQ(server_stats(shop->s).open, 0);
 }
+
+/* Both sides share the thread: what is missing may be the client's, who then is refused, or the server's, whose answer is whole or none. */
+SERVER_TEST(the_want_of_any_piece_of_memory_costs_one_connection_at_most)
+{
+        static const char asks[] = "GET /many HTTP/1.1\r\nHost: h\r\n\r\n"
+                                   "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+        int whole = 0, cut = 0;
+        for (long n = 1; whole == 0 || n < 60; n++) {
+                struct sock *s AUTO(sock_close) = NULL;
+                struct buf got AUTO(buf_done) = BUF_INIT(1 << 20);
+                char piece[4096];
+                arena_reset(c->arena);
+                fault_clear(c);
+                alloc_fail_after(n);
+                ptrdiff_t r = sock_connect(c, STR("127.0.0.1"), shop->port, &s);
+                if (r == 0) r = sock_write_str(c, s, STR(asks));
+                while (r >= 0 && (r = sock_read(c, s, piece, sizeof piece)) > 0) {
+                        bool failed = alloc_failed();
+                        if (failed) alloc_fail_after(0);
+                        buf_add(&got, (str){ piece, (size_t)r });
+                }
+                alloc_fail_after(0);
+                CHECK(r != -DEADLINE_EXCEEDED);
+                bool all = str_ends(buf_str(&got), STR("hello"));
+                whole += all;
+                cut += !all;
+                sock_close(&s);
+                while (server_stats(shop->s).open) fiber_yield();
+        }
+        CHECK(cut > 3);
+        CHECK_EQ(server_stats(shop->s).busy, 0);
+        HAS(talk(c, shop, GETS("/after")), "GET /after");
+}
 TEST_MAIN

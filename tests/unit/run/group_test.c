@@ -280,4 +280,40 @@ static int every_kind(struct ctx *c, void *arg)
 TEST(cancellation_reaches_every_kind_of_wait)                   { CHECK_OK(run_main(every_kind, &(bool){ false })); }
 TEST(a_deadline_reaches_every_kind_of_wait)                     { CHECK_OK(run_main(every_kind, &(bool){ true })); }
 
+static int adds_one(struct ctx *c, void *arg)
+{
+        char *text = arena_printf(c->arena, "%d", *(int *)arg).p ? arena_alloc(c->arena, 100) : NULL;
+        if (!text) return fail(c, RESOURCE_EXHAUSTED, "out_of_memory", "no memory for a child");
+        ++*(int *)arg;
+        return 0;
+}
+
+static int three_children(struct ctx *c, int *done)
+{
+        GROUP(g, c);
+        for (int i = 0; i < 3; i++) TRY(group_go(g, adds_one, done));
+        return group_wait(g);
+}
+
+static int with_less_memory(struct ctx *c, void *arg)
+{
+        long n = 0;
+        int r, done;
+        (void)arg;
+        do {
+                done = 0;
+                fault_clear(c);
+                alloc_fail_after(++n);
+                r = three_children(c, &done);
+                CHECK_EQ(r, alloc_failed() ? -RESOURCE_EXHAUSTED : 0);
+                CHECK(alloc_failed() || done == 3);
+                alloc_fail_after(0);
+                CHECK_EQ(fiber_stats(0).live, 1);
+        } while (r < 0);
+        CHECK(n > 6);
+        return 0;
+}
+
+TEST(a_group_whose_children_find_no_memory_fails_whole_and_leaves_none_behind) { CHECK_OK(run_main(with_less_memory, NULL)); }
+
 TEST_MAIN
