@@ -92,6 +92,14 @@ static str cell(const struct cells *cells, int i)
         return str_trim(str_cut(buf_str(&cells->text), from, cells->end[i]), " \t\r\n");
 }
 
+/* Cell by cell: two broken ones side by side could look like one that is whole. */
+static bool is_utf8(const struct cells *cells)
+{
+        for (int i = 0; i < cells->n; i++)
+                if (!utf8_is_valid(str_cut(buf_str(&cells->text), i ? cells->end[i - 1] : 0, cells->end[i]))) return false;
+        return true;
+}
+
 static void record_clear(struct feed *r)
 {
         buf_clear(&r->record.text);
@@ -177,7 +185,7 @@ static int csv_row(struct ctx *c, struct feed *r, struct buf *out, struct row *r
 {
         struct buf object AUTO(buf_done) = BUF_INIT(2 * LINE_MAX_BYTES);
         if (r->record.n != r->header.n) return bad_row(c, row, "has %d fields, the header has %d", r->record.n, r->header.n);
-        if (!utf8_is_valid(buf_str(&r->record.text))) return bad_row(c, row, "is not UTF-8");
+        if (!is_utf8(&r->record)) return bad_row(c, row, "is not UTF-8");
         record_object(r, &object);
         if (buf_error(&object)) return bad_row(c, row, "is too large");
         return product_write(c, arena_str(c->arena, buf_str(&object)), true, str_of(r->currency), out, row);
@@ -212,7 +220,7 @@ int rows_next_cells(struct ctx *c, struct feed *r, struct row *row)
         result = r->csv ? record_next(c, r, row) : bad_row(c, row, "is not CSV");
         if (result <= 0) return result;
         if (r->record.n != r->header.n) return bad_row(c, row, "has %d fields, the header has %d", r->record.n, r->header.n);
-        return utf8_is_valid(buf_str(&r->record.text)) ? 1 : bad_row(c, row, "is not UTF-8");
+        return is_utf8(&r->record) ? 1 : bad_row(c, row, "is not UTF-8");
 }
 
 int rows_column(const struct feed *r, const char *name)

@@ -43,7 +43,7 @@ void access_line(struct request *q)
         enum level level = q->code ? code_level(q->code) : INFO;
         if (!is_wanted(q->w->app->access_log, q, level) || !log_is_on(level)) return;
         str why = { NULL, 0 }, at = { NULL, 0 };
-        if (level >= WARN && f->file) {
+        if ((level >= WARN || q->code == -UNAUTHENTICATED) && f->file) {
                 why = f->message;
                 at = arena_printf(c->arena, "%s:%d", f->file, f->line);
         }

@@ -3,7 +3,8 @@
  *
  * problem.c - a failure as its client sees it: application/problem+json (RFC 9457), one shape for every refusal.
  *
- * What went wrong inside (INTERNAL, UNKNOWN, DATA_LOSS) is for the log; the client gets a trace id to ask about. */
+ * What went wrong inside (INTERNAL, UNKNOWN, DATA_LOSS) is for the log; the client gets a trace id to ask about. So is what is wrong with a token:
+ * who tries out tokens is not told how far one came. */
 #include "engine.h"
 #include "json.h"
 #include "text.h"
@@ -26,8 +27,10 @@ const char *problem_slug(const struct ctx *c, int code)
 
 static str detail_of(const struct ctx *c, int code)
 {
+        const char *slug = problem_slug(c, code);
         if (is_ours(code)) return STR("something went wrong here; the log has it under trace_id");
-        if (code == -UNAVAILABLE && !strcmp(problem_slug(c, code), "database")) return STR("the database is not there now");     /* where it should be is the log's */
+        if (code == -UNAUTHENTICATED && !strcmp(slug, "invalid_token")) return STR("the access token is not good here, or not any more: get another one");
+        if (code == -UNAVAILABLE && !strcmp(slug, "database")) return STR("the database is not there now");     /* where it should be is the log's */
         if (c->fault.code == (enum code)-code && c->fault.message.p) return c->fault.message;
         return str_of(code == -NOT_FOUND ? "there is no such thing" : code_name(code));
 }

@@ -13,7 +13,7 @@ import uuid
 import pytest
 
 from market import ADDRESS, NOBODYS, problem
-from test_matrix import ALL, EVERY_SCOPE, SPEC, at, body, media, parameters, replaced, role
+from test_matrix import ALL, EVERY_SCOPE, SPEC, at, body, media, parameters, replaced, role, takes_json
 
 # ---- texts: each is a name, so that a failure says which ---------------------------------------------------------------------------
 
@@ -101,7 +101,7 @@ def schema_of(o):
     return o.what["requestBody"]["content"][media(o)]["schema"]
 
 
-TAKING = [o for o in ALL if media(o) and not o.path.startswith("/v1/webhooks/")]          # that one's body is signed by its sender
+TAKING = [o for o in ALL if takes_json(o) and not o.path.startswith("/v1/webhooks/")]          # that one's body is signed by its sender
 ROWS_ALONE = ("/v1/products/import", "/v1/imports/{id}/rows")                              # which judge each row by itself
 
 

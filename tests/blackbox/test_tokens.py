@@ -17,10 +17,16 @@ from joserfc.jwk import ECKey, RSAKey
 from market import problem
 
 
-def refused(market, token):
-    answer = market.ask("GET", "/v1/orders", token)
-    problem(answer, 401, "invalid_token")
-    assert 'error="invalid_token"' in answer.headers["www-authenticate"]
+WHY = "the access token is not good here, or not any more: get another one"          # all that a client is told; the log knows more
+
+
+def refused(market, token, **more):
+    """In one shape whatever the reason: who tries out tokens learns nothing from the answers."""
+    answer = market.ask("GET", "/v1/orders", token, **more)
+    told = problem(answer, 401, "invalid_token")
+    assert answer.headers["www-authenticate"] == 'Bearer realm="souk", error="invalid_token"'
+    assert set(told) == {"type", "title", "status", "detail", "instance", "slug", "trace_id"} and told["detail"] == WHY
+    assert answer.headers["cache-control"] == "no-store"
 
 
 def b64(value):
@@ -78,7 +84,10 @@ CLAIMS = {
     "another issuer": {"iss": "https://evil.example"}, "no issuer": {"iss": None}, "issuer with more": {"iss": "suffix"},
     "another audience": {"aud": "other"}, "no audience": {"aud": None}, "audiences without us": {"aud": ["a", "b"]}, "audience an object": {"aud": {"souk": 1}},
     "from tomorrow": {"iat": 86400}, "not before tomorrow": {"nbf": 86400}, "no iat": {"iat": None}, "no sub": {"sub": None}, "sub is no id": {"sub": "root"},
-    "roles a text": {"roles": "admin"}, "scope a list": {"scope": ["orders:read"]},
+    "exp a fraction": {"exp": 9999999999.5}, "exp negative": {"exp": -10 ** 10}, "exp beyond int64": {"exp": 10 ** 30}, "exp true": {"exp": True}, "iat a text": {"iat": "0"},
+    "nbf a text": {"nbf": "0"}, "from the year 30000": {"iat": 10 ** 12 - int(time.time())}, "sub empty": {"sub": ""}, "sub a number": {"sub": 1}, "sub zero": {"sub": "0" * 8 + "-0000-0000-0000-" + "0" * 12},
+    "issuer a list": {"iss": ["x"]}, "audience a number": {"aud": 1}, "audience empty": {"aud": []}, "audience in another case": {"aud": "SOUK"}, "sid no id": {"sid": "x"},
+    "a role a number": {"roles": [1]}, "roles an object": {"roles": {"admin": True}}, "roles a text": {"roles": "admin"}, "scope a list": {"scope": ["orders:read"]},
 }
 
 
@@ -86,12 +95,12 @@ CLAIMS = {
 def test_a_claim_that_is_not_right_is_401(market, what):
     claims = dict(CLAIMS[what])
     for name in ("exp", "iat", "nbf"):
-        if isinstance(claims.get(name), int):
+        if type(claims.get(name)) is int and abs(claims[name]) < 10 ** 13:
             claims[name] += int(time.time())
     if claims.get("iss") == "suffix":
         claims["iss"] = market.issuer + "/"
-    if isinstance(claims.get("exp"), (str, float)) or isinstance(claims.get("scope"), list) or isinstance(claims.get("aud"), dict):
-        token = by_hand(market, claims)                 # a library would not sign it
+    if any(v is not None for v in claims.values()) and what not in ("expired", "expired long ago", "from tomorrow", "not before tomorrow"):
+        token = by_hand(market, claims)                 # a library would not sign all of it
     else:
         token = market.sign(**claims)
     refused(market, token)
@@ -102,11 +111,23 @@ def rsa(market, digest=hashes.SHA256, pss=False):
     return lambda text: market.forger.get_op_key("sign").sign(text, pad, digest())
 
 
+def claims_of(market, **more):
+    now = int(time.time())
+    return {"iss": market.issuer, "aud": "souk", "sub": str(uuid.uuid4()), "iat": now, "exp": now + 200, "roles": ["customer"], "scope": "orders:read", **more}
+
+
+def header_of(market, **more):
+    return {"alg": "RS256", "typ": "at+jwt", "kid": market.forger.kid, **more}
+
+
 def by_hand(market, claims=None, sign=None, **header):
     """What libraries would not sign."""
-    now = int(time.time())
-    whole = {"iss": market.issuer, "aud": "souk", "sub": str(uuid.uuid4()), "iat": now, "exp": now + 200, "roles": ["customer"], "scope": "orders:read", **(claims or {})}
-    text = f"{b64({'alg': 'RS256', 'typ': 'at+jwt', 'kid': market.forger.kid, **header})}.{b64(whole)}"
+    return by_bytes(market, json.dumps(header_of(market, **header)).encode(), json.dumps(claims_of(market, **(claims or {}))).encode(), sign)
+
+
+def by_bytes(market, header, payload, sign=None):
+    """A good signature of any two parts."""
+    text = f"{b64(header)}.{b64(payload)}"
     return text + "." + b64((sign or rsa(market))(text.encode()))
 
 
@@ -151,13 +172,71 @@ def test_keys_that_are_not_ours_are_401(market):
     refused(market, market.sign(header={"kid": ""}))
     refused(market, market.sign(header={"kid": "../../../../dev/null"}))
     refused(market, market.sign(header={"kid": "' or 1=1 --"}))
+    for kid in ("x" * 128, "x" * 129, "x" * 2000, market.forger.kid + "x", market.forger.kid[:-1], market.forger.kid.upper(), f" {market.forger.kid}", market.forger.kid + "\0", "\u202e", "%s%n"):
+        refused(market, by_hand(market, kid=kid))
+    for kid in (1, None, [market.forger.kid], {"kid": market.forger.kid}, True):
+        refused(market, by_hand(market, kid=kid))
     refused(market, market.sign(header={"alg": "ES256"}, key=ECKey.generate_key("P-256")))
 
 
-@pytest.mark.parametrize("header", [{"jwk": {"kty": "oct", "k": "AA"}}, {"jku": "https://evil.example/jwks"}, {"x5u": "https://evil.example/"}, {"crit": ["exp"]},
+@pytest.mark.parametrize("header", [{"x5c": ["MIIB"]}, {"crit": []}, {"crit": ["http://example.org/unknown"], "http://example.org/unknown": True}, {"enc": "A128GCM"},
+                                    {"typ": "at+jwt", "alg": ["RS256"]}, {"alg": {"RS256": 1}}, {"alg": 256}, {"alg": "RS256 "}, {"alg": "RS256\0"}, {"jwk": {"kty": "oct", "k": "AA"}}, {"jku": "https://evil.example/jwks"}, {"x5u": "https://evil.example/"}, {"crit": ["exp"]},
                                     {"b64": False, "crit": ["b64"]}, {"zip": "DEF"}], ids=str)
 def test_headers_that_change_the_rules_are_401(market, header):
     refused(market, by_hand(market, **header))
+
+
+def test_a_key_in_the_header_is_not_looked_at(market):
+    """CVE-2018-0114: a checker that takes the key from the token."""
+    own = RSAKey.generate_key(2048)
+    refused(market, by_hand(market, sign=lambda t: own.get_op_key("sign").sign(t, padding.PKCS1v15(), hashes.SHA256()), jwk=own.as_dict(private=False)))
+    refused(market, by_hand(market, jwk=market.forger.as_dict(private=False)))
+
+
+def test_what_two_readers_could_read_differently_is_401(market):
+    header, claims = (json.dumps(v).encode() for v in (header_of(market), claims_of(market)))
+    assert market.ask("GET", "/v1/orders", by_bytes(market, header, claims)).status_code == 200
+    twice = [claims[:-1] + b', "roles": ["admin"]}', claims[:-1] + b', "r\\u006fles": ["admin"]}', b'{"exp": 1, ' + claims[1:], claims[:-1] + b', "sub": null}']
+    broken = [claims[:-1], claims + b"}", claims + claims, b"[" + claims + b"]", b"null", b"", b'"' + claims.replace(b'"', b'\\"') + b'"', b"\xef\xbb\xbf" + claims, claims + b"\0", claims.replace(b'"', b"'"),
+              claims[:-1] + b', "x": "\xff"}', claims[:-1] + b', "x": "\\ud800"}', claims[:-1] + b', "x": ' + b"[" * 40 + b"]" * 40 + b"}", claims[:-1] + b', "x": NaN}', claims[:-1] + b",}",
+              claims.decode().encode("utf-16"), b"/**/" + claims]
+    for payload in twice + broken:
+        refused(market, by_bytes(market, header, payload))
+    for other in (header[:-1] + b', "alg": "none"}', b'{"alg": "none", ' + header[1:], header[:-1] + b', "kid": "x"}', header[:-1] + b', "crit": null}', header[:-1], b"[" + header + b"]", b"{}", b"",
+                  header[:-1] + b', "x": ' + b"[" * 40 + b"]" * 40 + b"}", header.decode().encode("utf-16"), header.replace(b'"alg"', b'"ALG"'), header.replace(b'"typ"', b'"Typ"')):
+        refused(market, by_bytes(market, other, claims))
+
+
+def test_a_token_has_one_spelling(market):
+    token = market.sign()
+    head, payload, signature = parts(token)
+    for part, others in ((0, head), (1, payload), (2, signature)):
+        for end in ("=", "==", "A", "AA", "AAA", "AAAA", "%3d", "-", "_", "+", "/"):
+            three = [head, payload, signature]
+            three[part] = others + end
+            refused(market, None, headers={"authorization": f"Bearer {'.'.join(three)}"})
+    last = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    for step in (1, 2, 3, 4, 8, 16, 32):                # 342 characters of 6 bits for 2,048: the last has four that stand for nothing
+        refused(market, token[:-1] + last[last.index(token[-1]) ^ step])
+    raw = base64.urlsafe_b64decode(signature + "==")
+    for other in (raw[:-1], raw[1:], raw + b"\0", b"\0" + raw, raw + raw, b"", bytes(256), b"\xff" * 256):
+        refused(market, f"{head}.{payload}.{b64(other)}")
+    refused(market, f"{head}.{payload}.{base64.b64encode(raw).decode()}")
+    assert market.ask("GET", "/v1/orders", token).status_code == 200
+
+
+def test_how_long_a_token_may_be_and_how_far_a_clock_may_be_off(market):
+    now = int(time.time())
+    at_most = market.sign(pad="")
+    longest = market.sign(pad="x" * ((4096 - len(at_most)) * 3 // 4))
+    assert 4090 <= len(longest) <= 4096 and market.ask("GET", "/v1/orders", longest).status_code == 200
+    for more in (9, 100, 3000):
+        refused(market, market.sign(pad="x" * ((4096 - len(at_most)) * 3 // 4 + more)))
+    assert market.ask("GET", "/v1/orders", market.sign(iat=now + 40, nbf=now + 40)).status_code == 200
+    refused(market, market.sign(iat=now + 120))
+    refused(market, market.sign(nbf=now + 120))
+    refused(market, market.sign(exp=now - 1))           # no grace for what is over
+    assert market.ask("GET", "/v1/orders", market.sign(exp=2 ** 40)).status_code == 200
 
 
 def test_a_changed_token_is_401(market):
@@ -230,6 +309,29 @@ def test_a_rotation_of_keys_logs_nobody_out(market):
     assert refresh(market, session["refresh_token"]).status_code == 200
     private = market.one("identity", "select string_agg(encode(sealed_jwk, 'escape'), '') from signing_key")
     assert '"d"' not in private and "kty" not in private
+
+
+@pytest.mark.slow
+def test_a_token_of_a_key_that_is_gone_is_401_though_it_was_taken_before(market):
+    key = RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}, auto_kid=True)
+    market.database("identity").execute("insert into signing_key (kid, created_at, retired_at, public_jwk, sealed_jwk) values (%s, 'epoch', now(), %s, '')",
+                                        (key.kid, json.dumps(key.as_dict(private=False))))
+    token = market.sign(header={"kid": key.kid}, key=key)
+    until(lambda: all(httpx.get(market.url + "/v1/orders", headers={"authorization": f"Bearer {token}"}).status_code == 200 for _ in range(8)))
+    market.database("identity").execute("delete from signing_key where kid = %s", (key.kid,))
+    unknown = market.sign(header={"kid": "unknown"}, key=key)       # keys are asked for again when a token names one that nobody knows
+
+    def is_gone():
+        httpx.get(market.url + "/v1/orders", headers={"authorization": f"Bearer {unknown}"})
+        return httpx.get(market.url + "/v1/orders", headers={"authorization": f"Bearer {token}"}).status_code == 401
+    until(lambda: all(is_gone() for _ in range(8)))
+    refused(market, token)
+
+
+def until(holds, seconds=40):
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it did not come about"
 
 
 def test_wrong_passwords_and_unknown_names_get_the_same_answer_and_are_slowed_down(market):

@@ -12,7 +12,7 @@
 #include "rows.h"
 #include "text.h"
 
-enum { FILE_MAX = 20000, OUT_MAX = 1 << 20, COLUMNS = 3 };
+enum { FILE_MAX = 20000, OUT_MAX = 1 << 20, COLUMNS = 3, MANY = 500 };
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 static void must(bool holds)
@@ -36,30 +36,45 @@ static int64_t lines_in(str text)
         return n;
 }
 
-static void any_file(struct ctx *c, str text, int format)
+struct told { bool is_row; int64_t line; str text; };
+
+/* All that the rows say, each checked by itself; the count, or -1 when memory ended it. */
+static int rows_all(struct ctx *c, const struct rows_options *o, int64_t most, struct told *all, int max)
 {
-        char path[64];
-        int fd = file_of(text, path), r;
-        int64_t last = 0, most = lines_in(text), rows_seen = 0;
-        struct rows *rows = NULL;
+        struct feed *rows = NULL;
         struct row row;
         struct buf out AUTO(buf_done) = BUF_INIT(OUT_MAX);
-        struct rows_options o = { .path = path, .currency = STR("EUR") };
-        o.format = format == 0 ? ROWS_JSON : format == 1 ? ROWS_CSV : ROWS_BY_NAME;
-        r = rows_open(c, &o, &rows);
+        int n = 0, r = rows_open(c, o, &rows);
         must(r == 0 || (r == -INVALID_ARGUMENT && c->fault.message.n));
         fault_clear(c);
-        while (r == 0 && (r = rows_next(c, rows, &out, &row)) != 0) {
-                must(++rows_seen <= most && row.line > last && row.line <= most);
-                last = row.line;
-                if (r < 0) must((r == -INVALID_ARGUMENT && row.detail.n && !out.n) || r == -RESOURCE_EXHAUSTED || arena_is_exhausted(c->arena));
-                else must(json_validate(c, buf_str(&out)) == 0 && json_kind_of(buf_str(&out)) == JSON_OBJECT && json_member(buf_str(&out), "sku").p);
+        while (r == 0 && n < max && (r = rows_next(c, rows, &out, &row)) != 0) {
+                must(row.line > (n ? all[n - 1].line : 0) && row.line <= most);
+                if (arena_is_exhausted(c->arena)) break;
+                must(r == 1 || (r == -INVALID_ARGUMENT && row.detail.n && !out.n));
+                if (r == 1) must(json_validate(c, buf_str(&out)) == 0 && json_kind_of(buf_str(&out)) == JSON_OBJECT && json_member(buf_str(&out), "sku").p);
+                all[n++] = (struct told){ r == 1, row.line, arena_str(c->arena, r == 1 ? buf_str(&out) : row.detail) };
                 fault_clear(c);
                 buf_clear(&out);
-                r = arena_is_exhausted(c->arena) ? 1 : 0;
+                r = 0;
         }
         rows_close(&rows);
+        return arena_is_exhausted(c->arena) ? -1 : n;
+}
+
+/* From a file and from memory it is the same. */
+static void any_file(struct ctx *c, str text, int format)
+{
+        static struct told one[MANY], two[MANY];
+        char path[64];
+        struct rows_options o = { .path = path, .currency = STR("EUR") };
+        o.format = format == 0 ? ROWS_JSON : format == 1 ? ROWS_CSV : ROWS_BY_NAME;
+        int fd = file_of(text, path), n = rows_all(c, &o, lines_in(text), one, MANY), m;
         close(fd);
+        if (!text.n || n < 0) return;
+        o.text = text;
+        m = rows_all(c, &o, lines_in(text), two, MANY);
+        must(m < 0 || n == m);
+        for (int i = 0; i < m; i++) must(one[i].is_row == two[i].is_row && one[i].line == two[i].line && str_eq(one[i].text, two[i].text));
 }
 
 /* ---- cells there and back -------------------------------------------------------------------------------------------------- */
@@ -78,7 +93,7 @@ static void cells(struct ctx *c, str text, char delimiter)
 {
         char path[64];
         struct buf file AUTO(buf_done) = BUF_INIT(4 * FILE_MAX);
-        struct rows *rows = NULL;
+        struct feed *rows = NULL;
         struct row row;
         buf_printf(&file, "\"a\"%c\"b\"%c\"c\"\r\n", delimiter, delimiter);
         for (str rest = text, line; rest.p && (line = str_split(&rest, '\x1e'), true);)

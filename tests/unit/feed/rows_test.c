@@ -159,6 +159,14 @@ TEST(a_broken_record_costs_only_itself)
         CHECK_EQ(next(&r), 0);
 }
 
+TEST(a_character_cut_by_a_border_of_cells_is_no_character)
+{
+        READING(r, "sku,name,brand,price,currency\n1,x\xe4\xb8,\xad y,1,EUR\n2,n,\xe4\xb8\xad,1,EUR\n", ".csv");
+        refuses(&r, 2, "", "is not UTF-8");
+        CHECK_EQ(next(&r), 1);
+        CHECK_EQ(next(&r), 0);
+}
+
 TEST(long_values_of_icecats_are_cut_between_characters)
 {
         static char text[4000];
