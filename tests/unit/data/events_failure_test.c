@@ -212,6 +212,7 @@ IN_WORLD(a_flood_of_failures_is_not_parked_but_waited_out)
         fn.poison = 3;
         CHECK_OK(make_notes(&w.a, &noted, 1, 10, 10));
         start(c, &s);
+        for (int turn = 0; effects() < 2 && turn < 100; turn++) CHECK_EQ(settle(c, 300), -DEADLINE_EXCEEDED);
         CHECK_EQ(settle(c, 300), -DEADLINE_EXCEEDED);
         CHECK_EQ(parked_rows(), 10000);
         REACHED(PARKED);
