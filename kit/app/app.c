@@ -327,6 +327,7 @@ static int run(struct app *a)
                 chan_free(a->workers[i]->news);
                 buf_done(&a->workers[i]->access);
                 limiter_free(a->workers[i]->limiter);
+                kept_done(a->workers[i]);
                 free(a->workers[i]);
         }
         chan_free(a->gate);

@@ -40,12 +40,26 @@ static int encode_on_pool(void *arg)
         return coding_encode(j->how, j->body, &j->out);
 }
 
-/* returns 0 with the coded body in j->out, or <0: leave it */
-static int encode(struct request *q, struct coding_job *j)
+static int encode_now(struct request *q, struct coding_job *j)
 {
         if (j->body.n <= HERE_MOST) return coding_encode(j->how, j->body, &j->out);
         struct ctx own = *q->c;         /* a full pool is nothing to tell the client */
         return pool_run(&own, encode_on_pool, j);
+}
+
+/* returns 0 with the coded body in j->out, or <0: leave it */
+static int encode(struct request *q, struct coding_job *j)
+{
+        struct buf *kept = q->kept ? &q->kept->coded[j->how] : NULL;
+        if (kept && kept->n) {
+                buf_add(&j->out, buf_str(kept));
+                return buf_error(&j->out);
+        }
+        TRY(encode_now(q, j));
+        if (!kept || kept->n) return 0;         /* another fiber may have been first */
+        buf_add(kept, buf_str(&j->out));
+        if (buf_error(kept) < 0) buf_done(kept);        /* no memory to keep it: then it is made again */
+        return 0;
 }
 
 static void tag_coding(struct request *q, const char *coding)

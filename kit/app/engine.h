@@ -17,6 +17,7 @@
 #include "auth.h"
 #include "chan.h"
 #include "clock.h"
+#include "coding.h"
 #include "config.h"
 #include "fiber.h"
 #include "hash.h"
@@ -100,6 +101,10 @@ struct unit {                           /* a service on a worker; ctx.unit      
         bool         started;
 };
 
+/* A page of the program's own that never changes: made, hashed and coded when first asked for (pages.c, condition.c, compress.c). */
+struct kept { struct buf plain, coded[CODING_IDENTITY]; uint64_t hash; };       /* hash 0: not yet */
+enum kept_page { KEPT_OPENAPI, KEPT_DOCS, KEPT_PAGES };
+
 struct worker {
         struct app  *app;
         int          index;
@@ -107,6 +112,7 @@ struct worker {
         struct batcher *batchers[BATCHERS_MAX];         /* NULL: its service does not run here    */
         struct auth *auth;
         struct limiter *limiter;                        /* rate.c                                 */
+        struct kept  kept[KEPT_PAGES];
         struct server *server;
         struct rand  rand;                              /* trace ids                              */
         struct buf   access;                            /* lines not yet written                  */
@@ -182,6 +188,7 @@ struct request {
         int64_t      if_match;                          /* the version that If-Match names; -1: one that never stands; 0: any */
         struct allowance allowance;                     /* of its client, once counted            */
         struct idem  idem;
+        struct kept *kept;                              /* what the body is a copy of; NULL: of nothing */
 };
 
 /* before: 0 go on; 1 answered, go no further; negative: refused, the fault says why. May wait. after: in reverse order, for each
@@ -258,6 +265,7 @@ void stats_gauges(struct worker *w);                    /* sets this worker's ga
 int  each_worker(struct ctx *c, void (*fn)(struct worker *w, void *arg), void *arg);
 
 /* docs.c */
+void kept_done(struct worker *w);                       /* the worker ends                        */
 void docs_page(struct buf *out, const struct app *a);   /* /docs, HTML                            */
 void docs_policy(struct buf *out);                      /* its Content-Security-Policy            */
 /* errors.c: the refusals of kit itself; ends with name NULL */

@@ -237,10 +237,41 @@ OP(parked_again, replay_request, replay_answer);
 
 /* ---- the API ----------------------------------------------------------------------------------------------------------------- */
 
+enum { KEPT_MAX_BYTES = 4 << 20 };
+
+/* Sends the page, which is made when a worker is asked for it first. What finds no memory to stay is made for this request. */
+static void send_kept(struct exchange *x, enum kept_page page, void (*make)(struct buf *out, const struct app *a))
+{
+        struct request *q = x->app;
+        struct kept *k = &q->w->kept[page];
+        if (!k->plain.n) {
+                buf_init(&k->plain, KEPT_MAX_BYTES);
+                make(&k->plain, q->w->app);
+                for (size_t i = 0; i < COUNT(k->coded); i++) buf_init(&k->coded[i], KEPT_MAX_BYTES);
+        }
+        if (buf_error(&k->plain) < 0) {
+                buf_done(&k->plain);
+                make(x->body, q->w->app);
+                return;
+        }
+        buf_add(x->body, buf_str(&k->plain));
+        q->kept = k;
+}
+
+void kept_done(struct worker *w)
+{
+        for (struct kept *k = w->kept; k < w->kept + COUNT(w->kept); k++) {
+                buf_done(&k->plain);
+                for (size_t i = 0; i < COUNT(k->coded); i++) buf_done(&k->coded[i]);
+        }
+}
+
+static void make_openapi(struct buf *out, const struct app *a) { openapi_write(out, a->services); }
+
 static void openapi(struct ctx *c, struct exchange *x)
 {
         send_type(c, x, "application/json");
-        openapi_write(x->body, worker_here()->app->services);
+        send_kept(x, KEPT_OPENAPI, make_openapi);
 }
 
 static void docs(struct ctx *c, struct exchange *x)
@@ -248,7 +279,7 @@ static void docs(struct ctx *c, struct exchange *x)
         struct buf policy AUTO(buf_done) = BUF_INIT(1000);
         docs_policy(&policy);
         send_html(c, x, arena_str(c->arena, buf_str(&policy)));
-        docs_page(x->body, worker_here()->app);
+        send_kept(x, KEPT_DOCS, docs_page);
 }
 
 static void front_row(struct buf *b, const struct unit *u)

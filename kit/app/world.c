@@ -256,6 +256,7 @@ void world_close(struct world **wp)
         config_free(&w->app.config);
         buf_done(&w->worker.access);
         limiter_free(w->worker.limiter);
+        kept_done(&w->worker);
         for (struct visitor *v = w->last, *older; v; v = older) {
                 older = v->older;
                 arena_free(v->c.arena);

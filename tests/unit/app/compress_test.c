@@ -114,4 +114,20 @@ WORLD_TEST(large_bodies_are_coded_on_the_pool)
         IS(br, "content-type", "text/html; charset=utf-8");
 }
 
+WORLD_TEST(what_the_program_says_of_itself_is_made_and_coded_once_and_comes_out_the_same)
+{
+        static const char *const paths[] = { "/openapi.json", "/docs" }, *const codings[] = { "identity", "gzip", "br" };
+        for (size_t i = 0; i < COUNT(paths) * COUNT(codings); i++) {
+                const char *path = paths[i / COUNT(codings)], *coding = codings[i % COUNT(codings)];
+                struct http_answer first = ask(w, "GET", path, coding);
+                uint64_t slow = pool_stats().done;
+                struct http_answer second = ask(w, "GET", path, coding);
+                CHECK_EQ(second.status, 200);
+                CHECK(first.body.n && str_eq(first.body, second.body));
+                CHECK(str_eq(header_get(&first.headers, "etag"), header_get(&second.headers, "etag")) && header_get(&first.headers, "etag").n);
+                CHECK(str_eq(header_get(&first.headers, "content-encoding"), header_get(&second.headers, "content-encoding")));
+                CHECK_EQ(pool_stats().done, slow);
+        }
+}
+
 TEST_MAIN
