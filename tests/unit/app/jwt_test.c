@@ -256,8 +256,7 @@ TEST(a_kid_is_a_name_and_nothing_else)
         struct ctx c = { .arena = arena_new(1 << 20) };
         struct claims m;
         static const char *const kids[] = { "../../../../dev/null", "' or 1=1 --", "/etc/passwd\\u0000.pem", "%s%s%n", "http://evil.example/jwks", "|id", "\\ud83d\\udd11",
-                                            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-                                            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" };
+                                            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" };
         for (size_t i = 0; i < COUNT(kids); i++) {
                 str header = arena_printf(c.arena, "{\"alg\":\"RS256\",\"typ\":\"at+jwt\",\"kid\":\"%s\"}", kids[i]), want;
                 CHECK_OK(json_text(&c, arena_printf(c.arena, "\"%s\"", kids[i]), &want));
