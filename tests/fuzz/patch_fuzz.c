@@ -19,7 +19,7 @@ struct tree {
         struct str_list tags;
 };
 extern const struct type leaf_type, tree_type;
-MESSAGE(leaf, "", F(leaf, 1, name, .min = 1, .max = 9), F(leaf, 2, n, .optional = true, .min = -9, .max = 99, .fallback = 7), F(leaf, 3, price, .optional = true));
+MESSAGE(leaf, "", F(leaf, 1, name, .min = 1, .max = 9), F(leaf, 2, n, .optional = true, .min = -9, .max = 99), F(leaf, 3, price, .optional = true));
 MESSAGE(tree, "", F(tree, 1, sku, .min = 1), F(tree, 2, small, .optional = true, .max = 50), F(tree, 3, word, .names = words, .optional = true), F(tree, 4, price),
         F(tree, 5, at, .optional = true), F(tree, 6, id, .optional = true), F(tree, 7, yes, .optional = true), F(tree, 8, ratio, .optional = true),
         F_MSG(tree, 9, leaf, leaf), F_MSG(tree, 10, other, leaf, .optional = true), F_LIST(tree, 11, leaves, leaf, .optional = true, .max = 4),
