@@ -24,8 +24,12 @@ const struct setting app_settings[] = {
         { "port", SET_INT, "8080", 0, 65535, .doc = "where HTTP is served; 0 picks a free one" },
         { "address", SET_STR, "127.0.0.1", .doc = "the address it is served on; 0.0.0.0 for all" },
         { "workers", SET_INT, "0", 0, WORKERS_MAX, .doc = "threads that serve, each with a loop of its own; 0: one for every two cores" },
-        { "connections", SET_INT, "10000", 1, 1000000, .doc = "open connections of clients, at most, a worker; fewer when the system grants too few descriptors" },
+        { "connections", SET_INT, "10000", 1, 1000000,
+          .doc = "open connections of clients, at most, a worker; fewer when the system grants too few descriptors; a newcomer takes the place of the "
+                 "longest idle, or gets 503" },
         { "request-memory", SET_SIZE, "8MiB", 64 << 10, 1 << 30, .doc = "memory of one request, at most" },
+        { "waiting-memory", SET_SIZE, "64MiB", 1 << 20, 1 << 30,
+          .doc = "memory of requests half come and answers half gone, at most, a worker; beyond it the clients that take longest are cut off" },
         { "head-timeout", SET_MS, "10s", 100, 3600000, .doc = "time a client has to send a request's head" },
         { "body-timeout", SET_MS, "30s", 100, 3600000, .doc = "time a client has to send its body" },
         { "idle-timeout", SET_MS, "75s", 100, 3600000, .doc = "how long a connection may wait for the next request" },
@@ -152,6 +156,7 @@ static int http_start(struct ctx *c, struct worker *w)
         o.body_timeout_ms = (int)config_int(k, "body-timeout");
         o.idle_timeout_ms = (int)config_int(k, "idle-timeout");
         o.write_timeout_ms = (int)config_int(k, "write-timeout");
+        o.waiting_max = (size_t)config_int(k, "waiting-memory");
         o.arena_max = MAX((size_t)config_int(k, "request-memory"), 2 * o.limits.body_max);
         TRY(server_open(c, &o, edge_handle, w, &w->server));
         if (w->index == 0) a->port = server_port(w->server);

@@ -181,6 +181,7 @@ void stats_gauges(struct worker *w)
                 SET(http_bytes, s.bytes_in, "in");
                 SET(http_bytes, s.bytes_out, "out");
                 SET(http_refused, s.refused);
+                SET(http_waiting, s.waiting_bytes);
         }
         for (size_t i = 0; i < w->n_units; i++)
                 if (w->units[i].pg) database_gauges(&w->units[i]);

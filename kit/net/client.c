@@ -263,7 +263,9 @@ static int answer_read(struct ctx *c, struct client *cl, struct line *l, enum me
         str kept = body.n ? arena_str(c->arena, buf_str(&body)) : STR("");
         if (!kept.p) return fail(c, UNAVAILABLE, "no_memory", "there is no memory for the answer");
         *out = (struct client_response){ .status = head.status, .headers = head.headers, .body = kept };
-        *ret_keep = head.keep_alive && l->in.n == 0;
+        /* A length or a coding on an answer that cannot have a body: what follows it may be anything. RFC 9110 section 8.6 */
+        bool odd = (head.status == 204 || head.status == 205) && (header_get(&head.headers, "content-length").n || header_get(&head.headers, "transfer-encoding").n);
+        *ret_keep = head.keep_alive && l->in.n == 0 && !odd;
         return 0;
 }
 

@@ -35,7 +35,9 @@ int conn_send(struct conn *k, str more, str end)
         if (n == 0) return 0;
         struct iovec v[] = { part(buf_str(out)), part(more), part(end) };
         k->sending = true;
+        patience_spend(k);
         int r = sock_write(conn_io(k, k->server->o.write_timeout_ms), k->sock, v, COUNT(v));
+        patience_end(k);
         k->sending = false;
         if (r < 0) {
                 if (r == -DEADLINE_EXCEEDED) bound_reached(BOUND_HTTP_WRITE_TIME);
@@ -67,12 +69,12 @@ static bool wait_for_bytes(struct conn *k)
                 if (conn_flush(k) < 0) return false;
                 desk_put(s, take(&k->desk));
         }
-        k->idle = true;
+        list_push(&s->idle, &k->idle);
         fiber_rename("http idle");
         ptrdiff_t n = s->draining ? sock_try_read(k->sock, k->first, sizeof k->first)
                                   : sock_read(conn_io(k, s->o.idle_timeout_ms), k->sock, k->first, sizeof k->first);
         fiber_rename("http");
-        k->idle = false;
+        link_remove(&k->idle);
         if (n == -DEADLINE_EXCEEDED) bound_reached(BOUND_HTTP_IDLE_TIME);
         if (n <= 0) return false;
         s->stats.bytes_in += (size_t)n;
@@ -95,11 +97,13 @@ static void linger(struct conn *k)
 {
         if (k->gone) return;
         sock_end(k->sock);
-        k->idle = true;
+        desk_put(k->server, take(&k->desk));
+        list_push(&k->server->idle, &k->idle);
         struct ctx *io = conn_io(k, LINGER_MS);
         size_t dropped = 0;
         for (ptrdiff_t n; dropped < LINGER_BYTES && (n = sock_read(io, k->sock, k->first, sizeof k->first)) > 0;)
                 dropped += (size_t)n;
+        link_remove(&k->idle);
 }
 
 /* ---- answers that must not wait for a handler ---------------------------------------------------------------------- */
@@ -153,6 +157,8 @@ static void refuse(struct conn *k, int status, const char *detail)
 {
         struct exchange x = { .conn = k, .body = &k->desk->body, .peer = sock_peer(k->sock) };
         struct ctx c = { .arena = k->desk->arena };
+        str in = buf_str(&k->desk->in);
+        if (str_starts(in, STR("HEAD ")) || str_starts(in, STR("\r\nHEAD "))) x.head.method = HEAD;   /* however wrong the rest of it is */
         exchange_forget(k);
         buf_clear(x.body);
         if (status == 414) bound_reached(BOUND_HTTP_LINE);
@@ -177,12 +183,20 @@ static size_t read_head(struct conn *k, struct http1_head *head, bool *ret_nothi
         for (;;) {
                 const char *why = NULL;
                 ptrdiff_t n = http1_request(d->arena, &s->o.limits, buf_str(&d->in), &from, head, &why);
-                if (LIKELY(n > 0)) return (size_t)n;
+                if (UNLIKELY(k->skipped_line) && n >= 0 && str_starts(buf_str(&d->in), STR("\r"))) {
+                        n = -400;
+                        why = "two empty lines stand before the request";
+                }
+                if (LIKELY(n > 0)) {
+                        k->skipped_line = false;
+                        return (size_t)n;
+                }
                 if (n < 0) {
                         refuse(k, (int)-n, why);
                         return 0;
                 }
                 if (str_eq(buf_str(&d->in), STR("\r\n"))) {     /* one too many after the last body: not the start of anything */
+                        k->skipped_line = true;
                         buf_clear(&d->in);
                         *ret_nothing = true;
                         return 0;
@@ -191,6 +205,7 @@ static size_t read_head(struct conn *k, struct http1_head *head, bool *ret_nothi
                 struct ctx *io = conn_io(k, s->o.head_timeout_ms);
                 if (deadline_us) io->deadline_us = deadline_us;
                 else deadline_us = io->deadline_us;
+                patience_spend(k);
                 n = read_more(k, io);
                 if (n == -DEADLINE_EXCEEDED) refuse(k, 408, "the request's head took too long");
                 else if (n == 0) refuse(k, 400, "the request ended within its head");
@@ -213,7 +228,7 @@ static bool conclude(struct conn *k, struct exchange *x)
                 close = x->close;
         }
         if (close) {
-                if (conn_flush(k) == 0 && (k->lost || k->eaten < d->in.n || k->skip)) linger(k);
+                if (conn_flush(k) == 0 && (k->lost || k->eaten < d->in.n || k->skip || sock_has_input(k->sock))) linger(k);
                 return false;
         }
         if (k->skip && (conn_flush(k) < 0 || upload_skip(k) < 0)) return false;
@@ -231,6 +246,7 @@ static bool serve_one(struct conn *k)
         bool nothing = false;
         exchange_forget(k);
         size_t n = read_head(k, &x.head, &nothing);
+        patience_end(k);
         if (n == 0) return nothing;
         k->eaten = n;
         upload_start(k, &x.head);
@@ -258,6 +274,7 @@ void conn_main(void *arg)
         k->fiber = fiber_self();
         k->io.op = "http";
         conn_run(k);
+        patience_end(k);
         if (k->desk) desk_put(s, take(&k->desk));
         sock_close(&k->sock);
         server_conn_ended(s, k);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Souk authors
  *
- * conn.h - the insides of the HTTP/1.1 server, shared by server.c, conn.c, upload.c and answer.c and nobody else.
+ * conn.h - the insides of the HTTP/1.1 server, shared by server.c, conn.c, upload.c, answer.c and patience.c and nobody else.
  *
  * A connection is one fiber. What it needs only while it works (arena, buffers) lies on a desk, which it borrows from the server when
  * bytes come and gives back when it waits for the next request: an idle connection is this struct, a socket and a parked fiber.
@@ -46,10 +46,14 @@ struct conn {
         struct fiber  *fiber;           /* NULL until it runs                                               */
         struct desk   *desk;            /* NULL while idle                                                  */
         struct ctx     io;              /* of the server's own waits on this socket                         */
-        bool           idle;            /* waits for a request or lingers: a drain cancels it                */
+        struct link    idle;            /* among those that wait for a request or linger, the longest first: a drain cancels them */
+        struct link    slow;            /* among those that hold a desk while their client takes its time, the longest first */
+        size_t         held;            /* bytes of that desk; 0: not among them                             */
+        bool           leaving;         /* cancelled to make room                                            */
         bool           refused;         /* one too many: gets 503                                           */
         bool           sending;         /* a write is under way, of desk->out too                            */
         bool           gone;            /* the client went, or a write failed: nothing more can be sent      */
+        bool           skipped_line;    /* the empty line that may stand before a request has come           */
         /* of the present exchange: */
         size_t         eaten;           /* of desk->in, by the head and by as much of the body as was taken  */
         struct http1_body reader;
@@ -70,8 +74,8 @@ struct server {
         void            *arg;
         struct listener *listener;
         int              port;
-        struct link      conns, desks, behind;
-        unsigned         desks_free, refusing;
+        struct link      conns, desks, behind, idle, slow;
+        unsigned         desks_free, refusing, leaving;
         struct arena    *scratch;       /* faults of waits that nobody asks about                           */
         struct fiber    *drainer;       /* waits for the last connection                                    */
         bool             draining, accepting, flushing;
@@ -89,6 +93,11 @@ struct ctx *conn_io(struct conn *k, int timeout_ms);    /* k->io with a fresh de
 struct desk *desk_get(struct server *s);        /* NULL: no memory */
 void desk_put(struct server *s, struct desk *d);
 void server_conn_ended(struct server *s, struct conn *k);
+
+/* patience.c */
+void patience_spend(struct conn *k);    /* before each wait for the client with a desk: it counts, and the longest waiting may be cut off */
+void patience_end(struct conn *k);      /* what was waited for is there, or will not come                   */
+bool patience_make_room(struct server *s);      /* the longest idle connection gives up its place; false: none is idle */
 
 /* upload.c */
 void upload_start(struct conn *k, const struct http1_head *head);

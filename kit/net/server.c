@@ -3,8 +3,9 @@
  *
  * server.c - listening, admitting, draining: the life of a server around its connections (conn.c).
  *
- * One fiber accepts. A connection too many, or one that took the last descriptor, is told 503 by a fiber of its own, so that a slow reader of that answer holds nobody up;
- * too many of those are closed without a word. Draining cancels the idle and waits for the busy. */
+ * One fiber accepts. A connection too many takes the place of the longest idle one. When none is idle, or when it took the last
+ * descriptor, it is told 503 by a fiber of its own, so that a slow reader of that answer holds nobody up; too many of those are closed
+ * without a word. Draining cancels the idle and waits for the busy. */
 #include <stdlib.h>
 #include "clock.h"
 #include "bound.h"
@@ -17,7 +18,7 @@ const struct server_options server_defaults = {
         .connections_max = 10000,
         .head_timeout_ms = SECONDS(10), .body_timeout_ms = SECONDS(30), .idle_timeout_ms = SECONDS(75), .write_timeout_ms = SECONDS(30),
         .body_min_bytes_per_s = 1024,
-        .arena_max = 8 * 1024 * 1024,
+        .arena_max = 8 * 1024 * 1024, .waiting_max = 64 * 1024 * 1024,
 };
 
 /* ---- desks -------------------------------------------------------------------------------------------------------- */
@@ -77,6 +78,7 @@ void desk_put(struct server *s, struct desk *d)
 void server_conn_ended(struct server *s, struct conn *k)
 {
         link_remove(&k->link);
+        s->leaving -= k->leaving;
         if (k->refused) s->refusing--;
         else s->stats.open--;
         free(k);
@@ -85,7 +87,8 @@ void server_conn_ended(struct server *s, struct conn *k)
 
 static void admit(struct server *s, struct sock *sock)
 {
-        bool refused = s->stats.open >= s->stats.connections_max || listen_is_short(s->listener);
+        bool full = s->stats.open - s->leaving >= s->stats.connections_max;
+        bool refused = (full && !patience_make_room(s)) || listen_is_short(s->listener);
         s->stats.accepted++;
         s->stats.refused += refused;
         if (refused) bound_reached(s->refusing >= REFUSALS_MAX ? BOUND_HTTP_REFUSALS : BOUND_HTTP_CONNECTIONS);
@@ -131,6 +134,8 @@ int server_open(struct ctx *c, const struct server_options *o, server_handler ha
         list_init(&s->conns);
         list_init(&s->desks);
         list_init(&s->behind);
+        list_init(&s->idle);
+        list_init(&s->slow);
         int r = fiber_start("http accept", accept_main, s);
         if (r < 0) {
                 s->accepting = false;
@@ -149,7 +154,7 @@ struct server_stats server_stats(const struct server *s) { return s->stats; }
 /* ---- ending ------------------------------------------------------------------------------------------------------- */
 
 /* A request that has come but was not read yet will be: its connection is not idle. */
-static bool is_idle(const struct conn *k) { return k->idle && !sock_has_input(k->sock); }
+static bool is_idle(const struct conn *k) { return link_is_in(&k->idle) && !sock_has_input(k->sock); }
 
 static void cancel_some(struct server *s, bool only_idle)
 {

@@ -6,8 +6,9 @@
  * Pipelined requests are answered in order and in one write; when a handler waits, the answers before its own leave without it. The body
  * is read only when the handler asks (so a refusal costs no upload; Expect: 100-continue is answered then); an unread body is skipped
  * when small, else the connection closes. Limits with their answers: line 414, headers 431, body 413, a slow head or body 408, idle
- * silently closed, too many connections 503. What never reaches a handler is answered with application/problem+json. HEAD never gets a
- * body. Threads: a server belongs to the loop that opened it. */
+ * silently closed, too many connections 503 when none of them is idle (else the longest idle is closed). Requests half come and answers
+ * half gone hold no more memory than waiting_max: beyond it those that wait longest are cut off. What never reaches a handler is answered
+ * with application/problem+json. HEAD never gets a body. Threads: a server belongs to the loop that opened it. */
 #ifndef SERVER_H
 #define SERVER_H
 #include "http1.h"
@@ -35,6 +36,7 @@ struct server_options {
         int  head_timeout_ms, body_timeout_ms, idle_timeout_ms, write_timeout_ms;       /* 10 s, 30 s, 75 s, 30 s */
         int  body_min_bytes_per_s;                      /* slower uploads get 408 (body_timeout_ms is given on top); 1,024 */
         size_t arena_max;                               /* memory of one request, and the largest answer; 8 MiB */
+        size_t waiting_max;                             /* memory of all that wait for their clients; 64 MiB    */
 };
 extern const struct server_options server_defaults;
 
@@ -45,8 +47,12 @@ int  server_port(const struct server *s);
  * passed; then cancels what is left. Waits. */
 void server_drain(struct ctx *c, struct server *s, int grace_ms);
 void server_close(struct server **s);                   /* after server_drain()                                     */
-/* refused: connections beyond the maximum, and requests answered without a handler */
-struct server_stats { uint64_t accepted, requests, refused, bytes_in, bytes_out; uint32_t open, busy, connections_max; };
+/* refused: connections beyond the maximum, and requests answered without a handler; waiting_bytes: what counts against waiting_max now */
+struct server_stats {
+        uint64_t accepted, requests, refused, bytes_in, bytes_out;
+        size_t   waiting_bytes;
+        uint32_t open, busy, connections_max;
+};
 struct server_stats server_stats(const struct server *s);
 
 /* ---- for handlers ------------------------------------------------------------------------------------------------ */

@@ -36,6 +36,7 @@ static struct ctx *paced(struct conn *k, const struct ctx *c, struct pace *p)
         if (!p->start_us) p->start_us = clock_us();
         io->deadline_us = p->start_us + (int64_t)o->body_timeout_ms * 1000;
         if (o->body_min_bytes_per_s > 0) io->deadline_us += (int64_t)k->reader.total * 1000000 / o->body_min_bytes_per_s;
+        patience_spend(k);
         p->limited_by_caller = c && c->deadline_us && c->deadline_us < io->deadline_us;
         if (p->limited_by_caller) io->deadline_us = c->deadline_us;
         return io;
@@ -167,6 +168,7 @@ int exchange_body(struct ctx *c, struct exchange *x, size_t max, str *out)
                 if (max) k->reader.max = MIN(k->reader.max, max);
                 k->body_known = true;
                 k->body_result = read_body(k, c, x);
+                patience_end(k);
         } else if (k->body_result < 0) {
                 return fail(c, UNAVAILABLE, "body_unreadable", "the request's body could not be read");
         }
@@ -209,9 +211,10 @@ int upload_skip(struct conn *k)
         struct pace pace = { 0 };
         while (k->skip) {
                 ptrdiff_t n = sock_read(paced(k, NULL, &pace), k->sock, k->first, MIN(k->skip, sizeof k->first));
-                if (n <= 0) return -UNAVAILABLE;
+                if (n <= 0) return -UNAVAILABLE;        /* the end of the connection ends its patience too */
                 k->skip -= (size_t)n;
                 k->server->stats.bytes_in += (size_t)n;
         }
+        patience_end(k);
         return 0;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * SPDX-FileCopyrightText: The Souk authors
  *
- * listen.c - listening sockets. Options set on one (TCP_NODELAY) are inherited by what it accepts, so that an accepted
- * connection costs one system call. A listener that is closed while a fiber waits in it is freed by that fiber.
+ * listen.c - listening sockets. Options set on one are inherited by what it accepts, so that an accepted connection costs one system call:
+ * TCP_NODELAY, and TCP_NOTSENT_LOWAT, so that what a peer does not take waits in this program, where it is counted, and not in megabytes
+ * of the kernel's. A listener that is closed while a fiber waits in it is freed by that fiber.
  *
  * It keeps a descriptor to spare: when the program has no other left, that one takes the next caller, who can then be told so instead of
  * waiting for nothing. */
@@ -19,7 +20,7 @@
 #include "sock.h"
 #include "watch.h"
 
-enum { SHORTAGE_MS = 20, SHORTAGE_TOLD_MS = 1000 };
+enum { SHORTAGE_MS = 20, SHORTAGE_TOLD_MS = 1000, UNSENT_BYTES = 128 * 1024 };
 
 struct listener {
         struct watch w;
@@ -62,10 +63,11 @@ int listen_open(struct ctx *c, str address, int port, int backlog, struct listen
                 return fail(c, INVALID_ARGUMENT, "bad_address", STR_FMT " port %d is not an address and a port to listen on", STR_ARG(address), port);
         int fd = socket(a.to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (fd < 0) return bind_fail(c, address, port, errno);
-        const int on = 1;
+        const int on = 1, unsent = UNSENT_BYTES;
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
         setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
         if (bind(fd, (struct sockaddr *)&a.to, a.n) < 0 || listen(fd, backlog) < 0) {
                 int error = errno;
                 close(fd);

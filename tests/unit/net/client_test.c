@@ -14,7 +14,7 @@
 
 enum act { ANSWER, ANSWER_AND_CLOSE, CLOSE_HEARD, STAY_SILENT };
 struct scene { enum act act; const char *text; };
-struct play { const struct scene *scenes; int n, at, heard; struct listener *l; bool over; char last[4096]; };
+struct play { const struct scene *scenes; int n, at, heard, accepted; struct listener *l; bool over; char last[4096]; };
 
 static bool hear_request(struct ctx *c, struct play *p, struct sock *s)
 {
@@ -52,6 +52,7 @@ static void play_main(void *arg)
         ctx_limit(&c, 10000);
         struct sock *s = NULL;
         while (p->at < p->n && listen_accept(&c, p->l, &s) == 0) {
+                p->accepted++;
                 play_on(&c, p, s);
                 sock_close(&s);
         }
@@ -230,6 +231,80 @@ CLIENT_TEST(a_silent_server_costs_the_deadline_and_the_connection, { STAY_SILENT
         c->deadline_us = own;
         CHECK_OK(client_send(c, cl, &get, &r));
         CHECK_EQ(p->heard, 2);
+}
+
+/* ---- a server that means harm ---------------------------------------------------------------------------------------- */
+
+#define BAD(text) { ANSWER_AND_CLOSE, "HTTP/1.1 200 OK\r\n" text }
+CLIENT_TEST(answers_that_two_readers_could_read_differently_are_no_answers,
+            BAD("Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"), BAD("Content-Length: 2\r\nContent-Length: 3\r\n\r\nhi!"),
+            BAD("Content-Length: 2, 2\r\n\r\nhi"), BAD("Content-Length: +2\r\n\r\nhi"), BAD("Content-Length : 2\r\n\r\nhi"), BAD("X: y\r\n Content-Length: 2\r\n\r\nhi"),
+            BAD("X: y\nContent-Length: 2\r\n\r\nhi"), BAD("X: y\rz\r\nContent-Length: 2\r\n\r\nhi"), BAD("Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
+            BAD("Transfer-Encoding: identity\r\n\r\nhi"), BAD("Transfer-Encoding: chunked\r\n\r\n0x2\r\nhi\r\n0\r\n\r\n"),
+            BAD("Transfer-Encoding: chunked\r\n\r\n2\nhi\n0\n\n"), BAD("Transfer-Encoding: chunked\r\n\r\n2\r\nhi!\r\n0\r\n\r\n"),
+            BAD("Transfer-Encoding: chunked\r\n\r\n10000000000000002\r\nhi\r\n0\r\n\r\n"), { ANSWER, OK_HI })
+{
+        struct client_response r;
+        for (int i = 0; i < p->n - 1; i++) {
+                int code = client_send(c, cl, &post, &r);
+                if (code != -DATA_LOSS) cm_fail_msg("%s: %d", p->scenes[i].text, code);
+        }
+        CHECK_OK(client_send(c, cl, &post, &r));
+        CHECK_EQ(p->heard, p->n);               /* none was asked twice */
+}
+
+#define EARLY "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+#define EARLY_4 EARLY EARLY EARLY EARLY
+CLIENT_TEST(early_answers_do_not_go_on_for_ever, { ANSWER, EARLY_4 EARLY_4 EARLY_4 EARLY EARLY EARLY OK_HI }, { ANSWER, EARLY_4 EARLY_4 EARLY_4 EARLY_4 OK_HI },
+            { ANSWER, "HTTP/1.1 101 Switching Protocols\r\n\r\n" OK_HI })
+{
+        struct client_response r;
+        CHECK_OK(client_send(c, cl, &get, &r));
+        CHECK_EQ(client_send(c, cl, &get, &r), -DATA_LOSS);
+        CHECK_EQ(client_send(c, cl, &get, &r), -DATA_LOSS);
+        CHECK_EQ(p->heard, 3);
+}
+
+CLIENT_TEST(an_answer_behind_an_answer_is_never_taken_for_the_next_ones, { ANSWER, OK_HI "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil" },
+            { ANSWER, "HTTP/1.1 204 No Content\r\nContent-Length: 40\r\n\r\n" }, { ANSWER, "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n" },
+            { ANSWER, "HTTP/1.1 304 Not Modified\r\nContent-Length: 40\r\n\r\n" }, { ANSWER, OK_HI })
+{
+        struct client_response r;
+        static const int connections[] = { 1, 2, 3, 4, 4 };     /* a length on a 304 is of what the 200 would be: nothing odd */
+        static const int statuses[] = { 200, 204, 204, 304, 200 };
+        for (size_t i = 0; i < COUNT(statuses); i++) {
+                CHECK_OK(client_send(c, cl, &post, &r));
+                CHECK_EQ(r.status, statuses[i]);
+                CHECK_EQ(p->accepted, connections[i]);
+                CHECK_STR(r.body, r.status == 200 ? "hi" : "");
+        }
+}
+
+static char endless_head[100000] = "HTTP/1.1 200 OK\r\nX: ", endless_fields[100000], endless_extension[40000] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;",
+            endless_body[30000] = "HTTP/1.1 200 OK\r\n\r\n";
+
+static void fill(char *text, size_t size)
+{
+        size_t n = strlen(text);
+        memset(text + n, 'a', size - n - 1);
+}
+
+CLIENT_TEST_WITH(answers_without_end_are_given_up_at_a_bound, (o->body_max = 20000), { ANSWER_AND_CLOSE, endless_head }, { ANSWER_AND_CLOSE, endless_fields },
+                 { ANSWER_AND_CLOSE, endless_extension }, { ANSWER_AND_CLOSE, endless_body }, { ANSWER, OK_HI })
+{
+        struct client_response r;
+        fill(endless_head, sizeof endless_head);
+        fill(endless_extension, sizeof endless_extension);
+        fill(endless_body, sizeof endless_body);
+        size_t n = (size_t)sprintf(endless_fields, "HTTP/1.1 200 OK\r\n");
+        while (n < sizeof endless_fields - 10) n += (size_t)sprintf(endless_fields + n, "X: y\r\n");
+        for (int i = 0; i < p->n - 1; i++) {
+                int code = client_send(c, cl, &post, &r);
+                if (code != -DATA_LOSS) cm_fail_msg("answer %d: %d", i, code);
+                CHECK(arena_used(c->arena) < 400000);
+        }
+        CHECK_OK(client_send(c, cl, &post, &r));
+        CHECK_EQ(p->heard, p->n);
 }
 
 CLIENT_TEST(paths_that_would_split_a_request_are_refused, { ANSWER, OK_HI })

@@ -96,18 +96,53 @@ SERVER_TEST_WITH(an_empty_line_after_a_body_does_not_start_the_heads_clock, (o.h
         LACKS(hear(c, s, NULL), "408");
 }
 
-SERVER_TEST_WITH(connections_beyond_the_maximum_get_503, o.connections_max = 1)
+SERVER_TEST(a_refused_head_request_gets_no_body)
+{
+        static const char *const bad[] = { "HEAD / HTTP/1.1\r\n\r\n", "\r\nHEAD / HTTP/1.1\r\nHost: h\r\nX : y\r\n\r\n",
+                                           "HEAD /\x01 HTTP/1.1\r\nHost: h\r\n\r\n", "HEAD / HTTP/1." };
+        for (size_t i = 0; i < COUNT(bad); i++) {
+                const char *got = talk(c, shop, bad[i]);
+                HAS(got, "HTTP/1.1 400 Bad Request\r\n");
+                LACKS(got, "content-length: 0\r\n");
+                CHECK(str_ends(str_of(got), STR("\r\n\r\n")));
+        }
+}
+
+SERVER_TEST(two_empty_lines_before_a_request_are_refused_wherever_they_are_cut)
+{
+        static const char *const pieces[][3] = { { "\r\n\r\n" GETS("/a"), "", "" }, { "\r\n", "\r\n" GETS("/a"), "" }, { "\r\n", "\r", "\n" GETS("/a") } };
+        for (size_t i = 0; i < COUNT(pieces); i++) {
+                struct sock *s AUTO(sock_close) = dial(c, shop);
+                for (size_t k = 0; k < 3; k++) {
+                        size_t before = server_stats(shop->s).bytes_in;
+                        say(c, s, pieces[i][k]);
+                        while (k < 2 && server_stats(shop->s).bytes_in < before + strlen(pieces[i][k])) fiber_yield();
+                }
+                HAS(hear(c, s, NULL), "400 Bad Request");
+        }
+        CHECK_EQ(shop->asked, 0);
+        struct sock *s AUTO(sock_close) = dial(c, shop);
+        for (int i = 0; i < 3; i++) {                           /* one is one each time */
+                say(c, s, "\r\n");
+                say(c, s, GETS("/a"));
+                hear(c, s, "GET /a");
+        }
+}
+
+/* ---- too many, too slow ---------------------------------------------------------------------------------------------- */
+
+SERVER_TEST_WITH(connections_beyond_the_maximum_get_503_when_none_is_idle, o.connections_max = 1)
 {
         COUNTING(HTTP_CONNECTIONS);
         struct sock *first AUTO(sock_close) = dial(c, shop);
-        say(c, first, GETS("/a"));
-        hear(c, first, "GET /a");
+        say(c, first, GETS("/block"));
+        while (!shop->blocked) fiber_yield();
         struct sock *second AUTO(sock_close) = dial(c, shop);
         const char *got = hear(c, second, NULL);
         HAS(got, "503 Service Unavailable");
         HAS(got, "retry-after: 1\r\n");
-        say(c, first, GETS("/b"));
-        hear(c, first, "GET /b");
+        fiber_wake(shop->blocked);
+        hear(c, first, "woken GET /block");
         sock_close(&first);
         while (server_stats(shop->s).open) fiber_yield();
         HAS(talk(c, shop, GETS("/c")), "GET /c");
@@ -122,7 +157,8 @@ SERVER_TEST_WITH(connections_far_beyond_the_maximum_are_closed_without_a_word, o
         COUNTING(HTTP_REFUSALS);
         for (int i = 0; i < TOLD + 2; i++) {
                 s[i] = dial(c, shop);
-                while (server_stats(shop->s).accepted <= (uint64_t)i) fiber_yield();
+                if (i == 0) say(c, s[i], GETS("/block"));
+                while (server_stats(shop->s).accepted <= (uint64_t)i || !shop->blocked) fiber_yield();
         }
         const char *got = hear(c, s[TOLD + 1], NULL);
         CHECK(!*got || strcmp(got, "(reset)") == 0);
@@ -153,6 +189,130 @@ SERVER_TEST_WITH(a_client_that_does_not_read_is_given_up, (o.write_timeout_ms = 
                 if (sock_write_str(c, s, STR(GETS("/huge"))) < 0) break;
         while (server_stats(shop->s).open) CHECK_OK(fiber_sleep(c, 5));
         REACHED(HTTP_WRITE_TIME);
+}
+
+SERVER_TEST_WITH(a_newcomer_takes_the_place_of_the_longest_idle, o.connections_max = 3)
+{
+        COUNTING(HTTP_PLACES);
+        struct sock *oldest AUTO(sock_close) = dial(c, shop), *busy AUTO(sock_close) = dial(c, shop), *newer AUTO(sock_close) = dial(c, shop);
+        say(c, busy, GETS("/block"));
+        while (!shop->blocked) fiber_yield();
+        say(c, oldest, GETS("/a"));
+        hear(c, oldest, "GET /a");
+        say(c, newer, GETS("/b"));
+        hear(c, newer, "GET /b");
+        struct sock *newcomer AUTO(sock_close) = dial(c, shop);
+        say(c, newcomer, GETS("/c"));
+        hear(c, newcomer, "GET /c");
+        assert_string_equal(hear(c, oldest, NULL), "");
+        say(c, newer, GETS("/d"));
+        hear(c, newer, "GET /d");
+        fiber_wake(shop->blocked);
+        hear(c, busy, "woken GET /block");
+        REACHED(HTTP_PLACES);
+        CHECK_EQ(server_stats(shop->s).refused, 0);
+        CHECK_EQ(server_stats(shop->s).open, 3);
+}
+
+SERVER_TEST_WITH(idle_connections_without_end_do_not_lock_others_out, o.connections_max = 5)
+{
+        struct sock *idle[200] = { 0 };
+        for (size_t i = 0; i < COUNT(idle); i++) {
+                idle[i] = dial(c, shop);
+                if (i % 20 == 19) HAS(talk(c, shop, GETS("/a")), "GET /a");
+                CHECK(server_stats(shop->s).open <= 6);         /* one may still be on its way out */
+        }
+        for (size_t i = 0; i < COUNT(idle); i++) sock_close(&idle[i]);
+        CHECK_EQ(server_stats(shop->s).refused, 0);
+}
+
+enum { CROWD = 24 };
+
+/* Whoever is cut off sees an end or a reset and no answer. returns how many of the crowd that were */
+static int count_cut_off(struct ctx *c, struct sock **crowd, int n)
+{
+        int cut = 0;
+        for (int i = 0; i < n; i++) {
+                const char *got = hear(c, crowd[i], NULL);
+                cut += !*got || !strcmp(got, "(reset)");
+                sock_close(&crowd[i]);
+        }
+        return cut;
+}
+
+SERVER_TEST_WITH(slow_heads_hold_no_more_than_the_maximum_and_the_longest_waiting_go, o.waiting_max = 300000)
+{
+        COUNTING(HTTP_WAITING);
+        struct sock *crowd[CROWD] = { 0 };
+        static char part[20001];
+        memset(part, 'a', sizeof part - 1);
+        for (int i = 0; i < CROWD; i++) {
+                size_t before = server_stats(shop->s).bytes_in;
+                crowd[i] = dial(c, shop);
+                say(c, crowd[i], "GET / HTTP/1.1\r\nHost: h\r\n");
+                for (int k = 0; k < 3; k++) {
+                        say(c, crowd[i], "X: ");
+                        CHECK_OK(sock_write_str(c, crowd[i], (str){ part, 6000 }));
+                        say(c, crowd[i], "\r\n");
+                }
+                while (server_stats(shop->s).bytes_in < before + 18000) fiber_yield();
+                CHECK(server_stats(shop->s).waiting_bytes <= 300000);
+        }
+        REACHED(HTTP_WAITING);
+        CHECK(server_stats(shop->s).open < CROWD - CROWD / 3);
+        say(c, crowd[CROWD - 1], "\r\n");                       /* the last one was not yet the longest */
+        hear(c, crowd[CROWD - 1], "GET /");
+        HAS(talk(c, shop, GETS("/a")), "GET /a");
+        CHECK_EQ(count_cut_off(c, crowd, 3), 3);
+        for (int i = 3; i < CROWD; i++) sock_close(&crowd[i]);
+        while (server_stats(shop->s).open) fiber_yield();
+        CHECK_EQ(server_stats(shop->s).waiting_bytes, 0);
+}
+
+SERVER_TEST_WITH(slow_uploads_hold_no_more_than_the_maximum, o.waiting_max = 1000000)
+{
+        struct sock *crowd[CROWD] = { 0 };
+        static char part[100000];
+        for (int i = 0; i < CROWD; i++) {
+                size_t before = server_stats(shop->s).bytes_in;
+                crowd[i] = dial(c, shop);
+                say(c, crowd[i], "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 150000\r\n\r\n");
+                CHECK_OK(sock_write_str(c, crowd[i], (str){ part, sizeof part }));
+                while (server_stats(shop->s).bytes_in < before + sizeof part) fiber_yield();
+                CHECK(server_stats(shop->s).waiting_bytes <= 1000000);
+        }
+        CHECK(server_stats(shop->s).open < CROWD - CROWD / 3);
+        CHECK_EQ(count_cut_off(c, crowd, 3), 3);
+        CHECK_OK(sock_write_str(c, crowd[CROWD - 1], (str){ part, 50000 }));
+        char begin[16] = { 0 };
+        CHECK(sock_read(c, crowd[CROWD - 1], begin, 15) > 0);
+        CHECK(!strncmp(begin, "HTTP/1.1 200 OK", 15));
+        for (int i = 3; i < CROWD; i++) sock_close(&crowd[i]);
+        while (server_stats(shop->s).open) fiber_yield();
+        CHECK_EQ(server_stats(shop->s).waiting_bytes, 0);
+}
+
+SERVER_TEST_WITH(answers_that_nobody_reads_hold_no_more_than_the_maximum, (o.waiting_max = 2000000, o.connections_max = CROWD + 4))
+{
+        struct sock *crowd[CROWD] = { 0 };
+        struct buf ask AUTO(buf_done) = BUF_INIT(1 << 20);
+        for (int i = 0; i < 200; i++) buf_lit(&ask, GETS("/big"));             /* 20 MB of answers, more than the kernel keeps */
+        for (int i = 0; i < CROWD; i++) {
+                uint64_t before = server_stats(shop->s).bytes_out;
+                crowd[i] = dial(c, shop);
+                CHECK_OK(sock_write_str(c, crowd[i], buf_str(&ask)));
+                while (server_stats(shop->s).bytes_out == before) fiber_yield();
+                for (uint64_t last = 0; last != server_stats(shop->s).bytes_out;) {     /* until it is stuck */
+                        last = server_stats(shop->s).bytes_out;
+                        for (int k = 0; k < 20; k++) fiber_yield();
+                }
+                CHECK(server_stats(shop->s).waiting_bytes <= 2000000);
+                HAS(talk(c, shop, GETS("/a")), "GET /a");
+        }
+        CHECK(server_stats(shop->s).open < CROWD);
+        for (int i = 0; i < CROWD; i++) sock_close(&crowd[i]);
+        while (server_stats(shop->s).open) fiber_yield();
+        CHECK_EQ(server_stats(shop->s).waiting_bytes, 0);
 }
 
 /* ---- leaving ------------------------------------------------------------------------------------------------------ */
