@@ -3,8 +3,6 @@
 import json
 import re
 import socket
-import threading
-import time
 
 import pytest
 
@@ -309,27 +307,3 @@ def test_clients_that_go_away_in_the_middle_do_no_harm(market):
             w.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")       # a reset, not an end
     at_once(60, leave, 20)
     market.check_books(product)
-
-
-@pytest.mark.slow
-def test_a_slow_head_is_given_up(market):
-    """408 after ten seconds for those who began; nobody else waits."""
-    def drip(_):
-        with Wire(market) as w:
-            begun = time.monotonic()
-            stop = threading.Event()
-
-            def feed():
-                while not stop.wait(0.5):
-                    w.send(b"x: y\r\n")
-            w.send(b"GET /healthz HTTP/1.1\r\n")
-            feeder = threading.Thread(target=feed)
-            feeder.start()
-            try:
-                status, headers, _ = w.answer()
-            finally:
-                stop.set()
-                feeder.join()
-            assert status == 408 and headers["connection"] == "close"
-            return time.monotonic() - begun
-    assert all(8 < seconds < 14 for seconds in at_once(5, drip))
