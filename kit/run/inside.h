@@ -109,8 +109,9 @@ struct loop {
         struct signal_hook *signals;
 };
 
-#define OWN_SET(field, value)   __atomic_store_n(&(field), (value), __ATOMIC_RELAXED)
-#define OWN_GET(field)          __atomic_load_n(&(field), __ATOMIC_RELAXED)
+/* What the watchdog and statistics read of another thread's loop; of a pointer, what it points to is seen with it. */
+#define OWN_SET(field, value)   __atomic_store_n(&(field), (value), __ATOMIC_RELEASE)
+#define OWN_GET(field)          __atomic_load_n(&(field), __ATOMIC_ACQUIRE)
 
 extern _Thread_local struct loop *loop_here;
 

@@ -332,7 +332,7 @@ class Market(Souk):
         news, out = {s for s in DATABASES if newest[s] > self.heard.get(s, (-1, -1))}, []
         for (consumer, service), (topic, source) in HEARD.items():
             if source in news:
-                place = self.database(service).execute("select tx, id, index + 1 from souk_position where consumer = %s and source = %s", (consumer, source)).fetchone()
+                place = self.database(service).execute("select tx, id, index::int8 + 1 from souk_position where consumer = %s and source = %s", (consumer, source)).fetchone()
                 n = self.one(source, "select count(*) from souk_outbox, regexp_split_to_table(convert_from(payload, 'UTF8'), E'\\n') with ordinality as e (line, nth)"
                              " where (tx, id) > (%s, %s) and starts_with(line, %s) and (tx, id, nth) > (%s, %s, %s)",
                              *self.heard.get(source, (-1, -1)), f'{{"topic":"{topic}",', *(place or (0, 0, 0)))

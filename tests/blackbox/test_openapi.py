@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The API's description: it is valid, and what it promises is what schemathesis gets."""
+import contextlib
 import json
 import pathlib
 import re
@@ -129,9 +130,9 @@ def test_nothing_is_described_that_nobody_refers_to(spec):
 HERE = pathlib.Path(__file__).parent
 
 
-@pytest.fixture(scope="module", name="shop")
-def _shop(tmp_path_factory):
-    """A marketplace of its own, since an admin who tries everything may block everybody; with something of each kind in it."""
+@contextlib.contextmanager
+def opened(tmp_path_factory):
+    """A marketplace with something of each kind in it."""
     top = tmp_path_factory.mktemp("shop")
     top.chmod(0o711)
     with Market(top) as m:
@@ -141,6 +142,20 @@ def _shop(tmp_path_factory):
             for role in ("customer", "admin"):
                 assert m.order(product, role).status_code == 201
         m.settle()
+        yield m
+
+
+@pytest.fixture(scope="module", name="shop")
+def _shop(tmp_path_factory):
+    """Of this module, since an admin who tries everything may block everybody."""
+    with opened(tmp_path_factory) as m:
+        yield m
+
+
+@pytest.fixture(name="fresh_shop")
+def _fresh_shop(tmp_path_factory):
+    """Where nobody has been blocked yet, and all can log in."""
+    with opened(tmp_path_factory) as m:
         yield m
 
 
@@ -171,5 +186,5 @@ def test_what_it_promises_holds_along_its_links(shop, tmp_path, who):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("who", ["anonymous", "customer", "admin"])
-def test_what_it_promises_holds_for_long(shop, tmp_path, who):
-    schemathesis(shop, tmp_path, who, 6, "examples,coverage,fuzzing,stateful")
+def test_what_it_promises_holds_for_long(fresh_shop, tmp_path, who):
+    schemathesis(fresh_shop, tmp_path, who, 6, "examples,coverage,fuzzing,stateful")
