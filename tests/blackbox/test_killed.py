@@ -18,7 +18,8 @@ def rows_file(path, n, bad=()):
     return path
 
 
-@pytest.mark.parametrize("dies", [pytest.param("client", marks=pytest.mark.slow), "server"])
+@pytest.mark.slow
+@pytest.mark.parametrize("dies", ["client", "server"])
 def test_an_import_goes_on_where_it_was_when_either_side_is_killed(tmp_path, dies):
     n, bad = 15000, {5, 4321, 14999}
     path = rows_file(tmp_path / "many.jsonl", n, bad)

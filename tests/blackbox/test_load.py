@@ -46,6 +46,7 @@ def shelves(market):
     return 5
 
 
+@pytest.mark.slow
 def test_browsing_and_mixing_only_read_and_read_mostly(market, shelves, tmp_path):
     browsed = last_json(market.command("load", "browse", "--rate", "200", "--seconds", "1", "--products", str(shelves), "--json"))
     assert browsed["ok"] and browsed["reads"] == browsed["answers"] > 0
@@ -78,6 +79,7 @@ def read_of(fd):
         return b""
 
 
+@pytest.mark.slow
 def test_the_same_seed_asks_as_often_and_curves_are_drawn_on_a_terminal(market, shelves):
     args = ("load", "browse", "--rate", "100", "--seconds", "1", "--products", str(shelves), "--seed", "9", "--json")
     first = last_json(market.command(*args))["answers"]

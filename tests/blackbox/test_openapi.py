@@ -173,7 +173,8 @@ def schemathesis(shop, where, who, examples, phases):
     return done.stdout
 
 
-@pytest.mark.parametrize("who", [pytest.param("customer", marks=pytest.mark.slow), "admin"])
+@pytest.mark.slow
+@pytest.mark.parametrize("who", ["customer", "admin"])
 def test_what_it_promises_holds(shop, tmp_path, who):
     schemathesis(shop, tmp_path, who, 1, "fuzzing")
 

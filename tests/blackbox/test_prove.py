@@ -49,7 +49,8 @@ def test_every_promise_holds_from_other_seeds(seed):
     assert done.returncode == 0 and result["ok"], done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("fault", [pytest.param(b, marks=[pytest.mark.slow] if b != "double_capture" else []) for b in BREAKS])
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", BREAKS)
 def test_a_planted_fault_is_found(fault, tmp_path):
     history = tmp_path / "history.jsonl"
     done, result = proof("--break", fault, "--seconds", "2", "--kills", "0", "--history", str(history))

@@ -212,6 +212,7 @@ def test_a_first_start_that_was_killed_is_begun_anew(tmp_path_factory):
         assert two.get("/v1/me", token=two.token("admin")).status_code == 200
 
 
+@pytest.mark.slow
 def test_no_seed_leaves_the_catalogue_empty_and_root_homes_work(tmp_path_factory):
     """As root in a folder that only root may enter, the database lies elsewhere."""
     top = tmp_path_factory.mktemp("closed")
