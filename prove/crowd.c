@@ -218,7 +218,7 @@ static int once_more(struct ctx *c, int i, void *arg)
 {
         struct crowd *w = arg;
         struct purchase *p = &w->all[i];
-        bool known = !p->confirmed && !p->doubt_us;     /* a refusal without any doubt */
+        bool known = !p->confirmed && !p->doubt_us && !p->unheard;      /* a refusal without any doubt */
         for (int try = 0; try < AGAIN_TRIES && !known; try++) {
                 if (try) TRY(wait_a_while(c, w, p, AGAIN_PAUSE_MS));
                 known = ask_once(c, w, p, PATIENCE_MS);

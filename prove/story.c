@@ -34,17 +34,27 @@ static const struct { int book; const char *what, *sql; } chapters[] = {
         { BOOK_PAYMENTS,  "parked by payments",  "select to_jsonb(t)::text as text from souk_parked t where key = $1" },
 };
 
-/* Of an order that nobody was told of, the keys that may have made it: their time is its own (8 and 4 hex digits). */
-static bool is_its(const struct purchase *p, const char *order)
+enum { TIME_OF_UUID = 13 };                             /* hex digits of a UUIDv7's time, and a hyphen             */
+
+/* order may be a purchase's key. Of an order that nobody was told of, the keys that may have made it: their time is its own. */
+static bool is_its(const struct purchase *p, const char *order, size_t n)
 {
-        return p->id[0] ? !strcmp(p->id, order) : !strncmp(p->key, order, 13);
+        return p->id[0] ? !strcmp(p->id, order) : !strncmp(p->key, order, n);
+}
+
+static size_t key_length(const struct crowd *w, const char *order)
+{
+        for (int i = 0; i < w->n; i++)
+                if (!strcmp(w->all[i].key, order)) return strlen(order);
+        return TIME_OF_UUID;
 }
 
 static void asked_and_told(const struct crowd *w, const char *order)
 {
+        size_t n = key_length(w, order);
         for (int i = 0; i < w->n; i++) {
                 const struct purchase *p = &w->all[i];
-                if (!is_its(p, order)) continue;
+                if (!is_its(p, order, n)) continue;
                 printf("  purchase %d of buyer %d, key %s, card %s:", p->no, p->buyer, p->key, p->card ? p->card : "(none)");
                 for (int l = 0; l < p->n_lines; l++) printf(" %d x %s", p->lines[l].quantity, w->copy->products[p->lines[l].product]);
                 printf("\n");
