@@ -11,7 +11,7 @@
 #include "prove.h"
 #include "proof.h"
 
-enum { RATE = 120, STOCK_OF_COOL = 100000, PURCHASES_MAX = 200000, MEMORY_BYTES = 1 << 30, SETTLE_MS = 90000, SETTLE_BROKEN_MS = 9000 };
+enum { RATE = 120, STOCK_OF_COOL = 100000, PURCHASES_MAX = 200000, MEMORY_BYTES = 1 << 30, SETTLE_MS = 90000, SETTLE_BROKEN_MS = 7000, SETTLE_AGAIN_MS = 2000 };
 
 const struct flag prove_flags[] = {
         { "seed", 0, "N", "of the crowd and of what goes wrong", .fallback = "1", .number = true, .min = 0, .max = INT64_MAX },
@@ -95,9 +95,9 @@ static int storm_and_crowd(struct ctx *c, struct proof *f)
 }
 
 /* Waits until it has come to rest, and says so if it has not. */
-static bool settles(struct ctx *c, struct proof *f)
+static bool settles(struct ctx *c, struct proof *f, int timeout_ms)
 {
-        int r = books_settle(c, &f->copy, f->copy.breaks ? SETTLE_BROKEN_MS : SETTLE_MS);
+        int r = books_settle(c, &f->copy, timeout_ms);
         f->unsettled = r < 0 ? arena_str(c->arena, c->fault.message) : f->unsettled;
         fault_clear(c);
         return r == 0;
@@ -107,12 +107,13 @@ static bool settles(struct ctx *c, struct proof *f)
 static int ask_again(struct ctx *c, struct proof *f, bool *rests)
 {
         struct progress p;
-        *rests = settles(c, f);
+        int wait_ms = f->copy.breaks ? SETTLE_BROKEN_MS : SETTLE_MS;
+        *rests = settles(c, f, wait_ms);
         progress_open(&p, "asking again", "purchases", f->crowd.n);
         TRY(clerks_ask_again(c, &f->clerks));
         TRY(crowd_ask_again(c, &f->crowd, &p));
         progress_close(&p);
-        *rests = *rests && settles(c, f);
+        *rests = settles(c, f, *rests ? wait_ms : SETTLE_AGAIN_MS) && *rests;   /* what never rested still has what was asked just now to do */
         TRY(clerks_count(c, &f->clerks));
         crowd_history_end(&f->crowd, *rests);
         return 0;
