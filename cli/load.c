@@ -18,7 +18,7 @@
 #include "text.h"
 #include "usage.h"
 
-enum { ANSWER_MS = 10000, LOOK_MS = 250, REST_MS = 30000, CHART_ROWS = 7, SPIN_BELOW_RATE = 300, ORDERS_IN_MIXED = 10, LISTS_IN_BROWSE = 25 };
+enum { LOOK_MS = 250, REST_MS = 30000, CHART_ROWS = 7, SPIN_BELOW_RATE = 300, ORDERS_IN_MIXED = 10, LISTS_IN_BROWSE = 25 };
 
 const struct flag load_flags[] = {
         { "rate", 'r', "R", "arrivals a second", .fallback = "1000", .number = true, .min = 1, .max = 1000000 },
@@ -95,7 +95,7 @@ static void send_one(struct ctx *c, struct load *l, int client, int64_t meant_us
 {
         struct answer answer = { 0 };
         bool is_order = l->kind == LOAD_ORDERS || (l->kind == LOAD_MIXED && rand_below(&l->rand, 100) < ORDERS_IN_MIXED);
-        c->deadline_us = deadline_in(ANSWER_MS);
+        c->deadline_us = deadline_in(LOAD_ANSWER_MS);
         l->late_us_max = MAX(l->late_us_max, clock_us() - meant_us);
         int r = is_order ? order_send(c, l, client, &answer) : read_send(c, l, &answer);
         int64_t us = clock_us() - meant_us;

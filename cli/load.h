@@ -12,7 +12,7 @@
 #include "latency.h"
 
 enum load_kind { LOAD_ORDERS, LOAD_BROWSE, LOAD_MIXED };
-enum { LOAD_BUYERS = 16, LOAD_LINES_MAX = 3, LOAD_ODDITIES = 16 };
+enum { LOAD_BUYERS = 16, LOAD_LINES_MAX = 3, LOAD_ODDITIES = 16, LOAD_ANSWER_MS = 10000 };     /* how long an answer is waited for */
 
 struct oddity { char what[48]; int64_t n; };            /* an answer that is neither an order nor a refusal for want of stock */
 

@@ -44,6 +44,13 @@ int load_put(struct ctx *c, struct load *l, int i, int64_t n)
         return 0;
 }
 
+/* With as long for the next answer as any customer has. */
+static struct ctx *patient(struct ctx *c)
+{
+        c->deadline_us = deadline_in(LOAD_ANSWER_MS);
+        return c;
+}
+
 /* Deliveries are spread over the first half. */
 static int deliver(struct ctx *c, struct load *l, int *done, int64_t now_us)
 {
@@ -51,7 +58,7 @@ static int deliver(struct ctx *c, struct load *l, int *done, int64_t now_us)
         double due = (double)all * 2 * (double)(now_us - l->begun_us) / (double)MAX(l->end_us - l->begun_us, 1);
         for (; *done < all && *done < due; ++*done) {
                 int i = *done % watched(l);
-                if (load_kept_back(l, i)) TRY(load_put(c, l, i, load_kept_back(l, i) / DELIVERIES));
+                if (load_kept_back(l, i)) TRY(load_put(patient(c), l, i, load_kept_back(l, i) / DELIVERIES));
         }
         return 0;
 }
@@ -62,13 +69,13 @@ int load_clerk(struct ctx *c, void *arg)
         struct ctx own = { .arena = arena_new(1 << 20), .op = c->op };
         int r = 0, done = 0;
         for (int i = 0; l->history && r == 0 && l->running > 0; i = (i + 1) % watched(l)) {
-                r = stock_read(&own, l, i, "read");
+                r = stock_read(patient(&own), l, i, "read");
                 if (r == 0) r = deliver(&own, l, &done, clock_us());
                 if (r == 0) r = fiber_sleep(&own, EACH_MS);
                 arena_reset(own.arena);
         }
         if (l->history && r == 0) r = deliver(&own, l, &done, INT64_MAX / 4);
-        for (int i = 0; l->history && r == 0 && i < watched(l); i++) r = stock_read(&own, l, i, "read");
+        for (int i = 0; l->history && r == 0 && i < watched(l); i++) r = stock_read(patient(&own), l, i, "read");
         if (r < 0) fault_copy(c, &own);
         arena_free(own.arena);
         return r;

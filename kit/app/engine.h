@@ -263,9 +263,9 @@ void stats_gauges(struct worker *w);                    /* sets this worker's ga
 /* pages.c */
 /* Runs fn on the loop of every worker, outside fibers, and waits for all. Waits. */
 int  each_worker(struct ctx *c, void (*fn)(struct worker *w, void *arg), void *arg);
+void kept_done(struct worker *w);                       /* the worker ends                        */
 
 /* docs.c */
-void kept_done(struct worker *w);                       /* the worker ends                        */
 void docs_page(struct buf *out, const struct app *a);   /* /docs, HTML                            */
 void docs_policy(struct buf *out);                      /* its Content-Security-Policy            */
 /* errors.c: the refusals of kit itself; ends with name NULL */

@@ -10,7 +10,7 @@
 #include "clock.h"
 #include "log.h"
 
-enum { AGAIN_MS = 1000 };
+enum { AGAIN_MS = 1000, ANSWER_MS = 5000 };
 
 struct pg_mood { bool read_only; };
 static const struct field pg_mood_fields[] = { F(pg_mood, 1, read_only) };
@@ -41,7 +41,9 @@ static void watch_main(void *arg)
         while (mood.read_only && !pg->closing && fiber_sleep(&c, AGAIN_MS) == 0) {
                 arena_reset(c.arena);
                 fault_clear(&c);
+                c.deadline_us = deadline_in(ANSWER_MS);
                 ask(&c, pg, &mood);             /* no answer is no news */
+                c.deadline_us = 0;
         }
         if (!mood.read_only) log_say(INFO, "database_takes_writes", L_Z("database", pg->name), L_MS("after_ms", clock_us() - since_us));
         pg->watcher = NULL;

@@ -3,8 +3,7 @@
  *
  * form.c - text into fields: query strings, form bodies, path variables, cells of a CSV file.
  *
- * Percent escapes are undone before a list is cut at its commas, so an escaped comma cuts too; whoever needs a comma inside
- * an element repeats the parameter in a JSON body instead. */
+ * Percent escapes are undone before a list is cut at its commas, so a comma written %2C cuts too; one of an element's own is `\,`. */
 #include "form.h"
 #include "bound.h"
 #include "check.h"

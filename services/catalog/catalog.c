@@ -112,18 +112,17 @@ static int offers_fetch(struct ctx *c, struct batch *b)
 {
         struct product_keys keys = { 0 };
         struct offer_list found;
-        struct map *seen;
         size_t n = 0;
 
         EACH_CALL(v, b) n += offers_fetch_in(v)->keys.n;
-        struct map *asked AUTO(map_end) = seen = map_new(n + 1, MAP_REFUSES, NULL);
+        struct map *asked AUTO(map_end) = map_new(n + 1, MAP_REFUSES, NULL);
         keys.keys.v = arena_many(c->arena, struct product_key, n);
         if (!keys.keys.v)
                 return fail(c, RESOURCE_EXHAUSTED, "too_large", "the batch is too large");
         EACH_CALL(v, b)
                 for (size_t i = 0; i < offers_fetch_in(v)->keys.n; i++) {
                         const struct product_key *k = &offers_fetch_in(v)->keys.v[i];
-                        if (map_get(seen, uid_key(&k->id))) continue;
+                        if (map_get(asked, uid_key(&k->id))) continue;
                         TRY(map_put(asked, uid_key(&k->id), (void *)k));
                         keys.keys.v[keys.keys.n++] = *k;
                 }

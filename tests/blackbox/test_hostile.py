@@ -268,7 +268,7 @@ def test_amounts_come_back_to_the_unit(market):
         assert made.status_code == 201, made.text
         for answer in (made, market.get(made.headers["location"])):
             assert f'"price":{{"amount":{amount},"currency":"{currency}"}}' in answer.text
-    for amount, currency in ((-1, "EUR"), (-2 ** 63, "EUR"), (2 ** 63 - 1, "EUR"), (1, "XAU"), (1, "XXX"), (1, "eur"), (1, "EU"), (1, "EURO"), (1, "E\u00daR"), (1, "")):
+    for amount, currency in ((-1, "EUR"), (-2 ** 63, "EUR"), (2 ** 63 - 1, "EUR"), (1, "XAU"), (1, "X" * 3), (1, "eur"), (1, "EU"), (1, "EURO"), (1, "E\u00daR"), (1, "")):
         made = market.ask("POST", "/v1/products", "staff", True, json={"sku": uuid.uuid4().hex, "name": "Amount", "price": {"amount": amount, "currency": currency}})
         if (amount, currency) != (2 ** 63 - 1, "EUR") or made.status_code != 201:
             problem(made, 400, "invalid")
