@@ -7,6 +7,7 @@
  * `invalid_token`; its message says why, and never repeats the token. */
 #include "jwt.h"
 #include <cjose/cjose.h>
+#include <openssl/bn.h>
 #include <stdlib.h>
 #include "hash.h"
 #include "json.h"
@@ -117,21 +118,110 @@ static int check_key(struct ctx *c, str json, enum alg *alg, str *kid)
         return 0;
 }
 
+/* The numbers a key is made of. The library reads what stands before a '=' and takes it for the whole, so each is read here before it sees one. */
+enum { N, E, D, P, Q, DP, DQ, QI, NUMBERS, X = 0, Y };
+static const struct number { const char *name; size_t least, most; bool secret, odd; } numbers[2][NUMBERS] = {
+        [RS256] = { [N] = { "n", 256, 512, .odd = true }, [E] = { "e", 3, 8, .odd = true }, [D] = { "d", 1, 512, .secret = true },
+                    [P] = { "p", 128, 256, .secret = true, .odd = true }, [Q] = { "q", 128, 256, .secret = true, .odd = true },
+                    [DP] = { "dp", 1, 256, .secret = true }, [DQ] = { "dq", 1, 256, .secret = true }, [QI] = { "qi", 1, 256, .secret = true } },
+        [ES256] = { [X] = { "x", 32, 32 }, [Y] = { "y", 32, 32 }, [D] = { "d", 32, 32, .secret = true } } };
+
+static int bad_number(struct ctx *c, const char *name, const char *why)
+{
+        return fail(c, INVALID_ARGUMENT, "invalid_key", "the key's member %s %s", name, why);
+}
+
+/* RFC 7518, section 2: as few bytes as it takes for RSA, the curve's 32 for EC (section 6.2), and no padding. */
+static int number_read(struct ctx *c, str json, enum alg alg, const struct number *m, str *out)
+{
+        str raw = json_member(json, m->name), text;
+        bool whole = json_member(json, "d").p;
+        if (!raw.p) return !m->secret || whole ? bad_number(c, m->name, "is missing") : 0;
+        if (m->secret && !whole) return bad_number(c, m->name, "is there without d");
+        if (json_kind_of(raw) != JSON_STRING) return bad_number(c, m->name, "is no text");
+        TRY(json_text(c, raw, &text));
+        int r = base64url_read(c->arena, text, out);
+        if (r == -RESOURCE_EXHAUSTED) return fail(c, RESOURCE_EXHAUSTED, "out_of_memory", "no room for a key");
+        if (r < 0) return bad_number(c, m->name, "is not base64url without padding");
+        if (out->n < m->least || out->n > m->most) return bad_number(c, m->name, "is too short or too long");
+        if (alg == RS256 && !out->p[0]) return bad_number(c, m->name, "begins with zeros");
+        return m->odd && !(out->p[out->n - 1] & 1) ? bad_number(c, m->name, "is even") : 0;
+}
+
+static bool is_inverse(const BIGNUM *a, const BIGNUM *b, const BIGNUM *modulus, BN_CTX *scratch)
+{
+        BIGNUM *product = BN_CTX_get(scratch);
+        return product && BN_mod_mul(product, a, b, modulus, scratch) && BN_is_one(product);
+}
+
+/* RFC 8017, section 3.2, for one of the primes: its exponent is d modulo one less, and undoes e there. */
+static bool prime_agrees(BIGNUM *const v[NUMBERS], int prime, int exponent, BN_CTX *scratch)
+{
+        BIGNUM *less = BN_CTX_get(scratch), *rest = BN_CTX_get(scratch);
+        return rest && BN_sub(less, v[prime], BN_value_one()) && BN_mod(rest, v[D], less, scratch) && BN_cmp(rest, v[exponent]) == 0 &&
+               is_inverse(v[E], v[exponent], less, scratch);
+}
+
+/* Whether p and q are primes is not looked at: that takes too long for a loop, and such a key only signs what nobody takes. */
+static bool private_agrees(const str read[NUMBERS])
+{
+        BIGNUM *v[NUMBERS], *product;
+        bool good = true;
+        BN_CTX *scratch = BN_CTX_new();         /* wipes what was in it */
+        if (!scratch) return false;
+        BN_CTX_start(scratch);
+        for (int i = 0; i < NUMBERS; i++) {
+                v[i] = BN_CTX_get(scratch);
+                good = good && v[i] && BN_bin2bn((const uint8_t *)read[i].p, (int)read[i].n, v[i]);
+        }
+        product = BN_CTX_get(scratch);
+        good = good && product && BN_mul(product, v[P], v[Q], scratch) && BN_cmp(product, v[N]) == 0 && BN_cmp(v[D], v[N]) < 0 && BN_cmp(v[QI], v[P]) < 0 &&
+               prime_agrees(v, P, DP, scratch) && prime_agrees(v, Q, DQ, scratch) && is_inverse(v[QI], v[Q], v[P], scratch);
+        BN_CTX_end(scratch);
+        BN_CTX_free(scratch);
+        return good;
+}
+
+static int check_numbers(struct ctx *c, str json, enum alg alg)
+{
+        str read[NUMBERS] = { 0 };
+        int r = 0;
+        if (json_member(json, "oth").p) return bad_number(c, "oth", "is not taken: more than two primes");
+        for (int i = 0; r == 0 && i < NUMBERS; i++)
+                if (numbers[alg][i].name) r = number_read(c, json, alg, &numbers[alg][i], &read[i]);
+        if (r == 0 && alg == RS256 && !((uint8_t)read[N].p[0] >> 7) && read[N].n == 256) r = bad_key(c, "is under 2048 bits");
+        if (r == 0 && alg == RS256 && read[D].p && !private_agrees(read)) r = bad_key(c, "has a private part that does not belong to its public one");
+        for (int i = D; i < NUMBERS; i++)
+                if (read[i].p) explicit_bzero((char *)read[i].p, read[i].n);
+        return r;
+}
+
+/* The library makes the point of d when there is one, whatever x and y say, and takes x and y modulo the field's prime. */
+static bool reads_back(struct ctx *c, str json, cjose_jwk_t *key, enum alg alg)
+{
+        cjose_err err;
+        str given, kept;
+        char *made AUTO(free_text) = cjose_jwk_to_json(key, false, &err);
+        for (int i = 0; made && i < D; i++)
+                if (text_member(c, json, numbers[alg][i].name, &given) < 0 || text_member(c, str_of(made), numbers[alg][i].name, &kept) < 0 || !str_eq(given, kept)) return false;
+        return made;
+}
+
 int jwk_read(struct ctx *c, str json, struct jwk **out)
 {
         enum alg alg;
         str kid;
         cjose_err err;
         TRY(check_key(c, json, &alg, &kid));
+        TRY(check_numbers(c, json, alg));
         cjose_jwk_t *key = cjose_jwk_import(json.p, json.n, &err);
         if (!key) return bad_key(c, "does not read");
-        size_t bits = cjose_jwk_get_keysize(key, &err);
-        struct jwk *k = bits >= (alg == RS256 ? 2048 : 256) ? calloc(1, sizeof *k) : NULL;
+        struct jwk *k = reads_back(c, json, key, alg) ? calloc(1, sizeof *k) : NULL;
         if (!k) {
                 cjose_jwk_release(key);
-                return bad_key(c, "is under 2048 bits");
+                return bad_key(c, "is no point of the curve, or another than its private part makes");
         }
-        *k = (struct jwk){ .key = key, .alg = alg, .refs = 1, .signature_bytes = signature_bytes(alg, bits) };
+        *k = (struct jwk){ .key = key, .alg = alg, .refs = 1, .signature_bytes = signature_bytes(alg, cjose_jwk_get_keysize(key, &err)) };
         memcpy(k->kid, kid.p, kid.n);
         *out = k;
         return 0;
@@ -159,7 +249,7 @@ int jwk_write(struct ctx *c, const struct jwk *k, bool with_private, str *out)
         }
         jw_object_end(&w);
         *out = arena_str(c->arena, buf_str(&b));
-        memset(json, 0, strlen(json));
+        explicit_bzero(json, strlen(json));
         return buf_error(&b) || !out->p ? fail(c, RESOURCE_EXHAUSTED, "out_of_memory", "no room for a key") : 0;
 }
 

@@ -12,7 +12,7 @@
 struct jwk;
 int  jwk_make_rs256(struct jwk **out);                  /* 2048 bits; about 100 ms: on the pool. -INTERNAL          */
 int  jwk_make_es256(struct jwk **out);
-int  jwk_read(struct ctx *c, str json, struct jwk **out);       /* private or public; alg and kid must be there. -INVALID_ARGUMENT */
+int  jwk_read(struct ctx *c, str json, struct jwk **out);       /* private or public; alg and kid must be there. -INVALID_ARGUMENT invalid_key */
 int  jwk_write(struct ctx *c, const struct jwk *k, bool with_private, str *out);        /* JSON in the arena        */
 str  jwk_kid(const struct jwk *k);                      /* RFC 7638 thumbprint                                      */
 struct jwk *jwk_ref(struct jwk *k);                     /* another reference, for who waits with it. Threads: of one loop */
