@@ -33,6 +33,11 @@ def wrk(connections, *args):
     return read_wrk(out) or die(f"wrk {' '.join(args[:2])}: {out}")
 
 
+def paths(souk):
+    """What is read."""
+    return {"get": f"/v1/products/{souk.product}", "list": "/v1/products?limit=20"}
+
+
 def get(souk, path, seconds):
     """A path, its token checked: us of the server and the database a request."""
     token = souk.tokens()[0]

@@ -314,7 +314,8 @@ static struct worker *worker_new(struct app *a, int index)
         uint64_t seed;
         struct worker *w = calloc(1, sizeof *w);
         if (!w) abort();
-        *w = (struct worker){ .app = a, .index = index, .access = BUF_INIT(1 << 20), .news = chan_new(8, sizeof(int)), .limiter = rate_open() };
+        *w = (struct worker){ .app = a, .index = index, .access = BUF_INIT(1 << 20), .news = chan_new(8, sizeof(int)), .limiter = rate_open(),
+                              .answers = answers_open() };
         random_bytes(&seed, sizeof seed);
         rand_seed(&w->rand, seed);
         return w;

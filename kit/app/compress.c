@@ -50,15 +50,12 @@ static int encode_now(struct request *q, struct coding_job *j)
 /* returns 0 with the coded body in j->out, or <0: leave it */
 static int encode(struct request *q, struct coding_job *j)
 {
-        struct buf *kept = q->kept ? &q->kept->coded[j->how] : NULL;
-        if (kept && kept->n) {
-                buf_add(&j->out, buf_str(kept));
+        if (q->kept && q->kept->coded[j->how].n) {
+                buf_add(&j->out, buf_str(&q->kept->coded[j->how]));
                 return buf_error(&j->out);
         }
         TRY(encode_now(q, j));
-        if (!kept || kept->n) return 0;         /* another fiber may have been first */
-        buf_add(kept, buf_str(&j->out));
-        if (buf_error(kept) < 0) buf_done(kept);        /* no memory to keep it: then it is made again */
+        if (q->kept) kept_code(q->kept, j->how, buf_str(&j->out));
         return 0;
 }
 

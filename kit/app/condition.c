@@ -12,7 +12,7 @@
 #include "digits.h"
 #include "json.h"
 
-enum { TAG_BYTES = 48, HASH_DIGITS = 16 };
+enum { HASH_DIGITS = 16 };
 
 void condition_key(struct app *a)
 {
@@ -147,15 +147,17 @@ static int64_t version_of(const struct request *q)
 static str tag_write(const struct request *q, char out[TAG_BYTES])
 {
         static const char hex[] = "0123456789abcdef";
+        struct kept *k = q->kept;
+        if (k && k->tag_n) return (str){ memcpy(out, k->tag, TAG_BYTES), k->tag_n };
         int64_t version = version_of(q);
-        uint64_t hash = q->kept && q->kept->hash ? q->kept->hash : siphash13(q->w->app->tag_key, buf_str(q->x->body));
-        if (q->kept) q->kept->hash = hash;
+        uint64_t hash = siphash13(q->w->app->tag_key, buf_str(q->x->body));
         char *p = out;
         if (version) {
                 p += put_i64(p, version);
                 *p++ = '-';
         }
         for (int shift = 60; shift >= 0; shift -= 4) *p++ = hex[hash >> shift & 15];
+        if (k) memcpy(k->tag, out, k->tag_n = (size_t)(p - out));
         return (str){ out, (size_t)(p - out) };
 }
 

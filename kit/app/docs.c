@@ -142,6 +142,7 @@ static void answer_example(struct buf *b, const struct endpoint *e)
         spec_example(&w, e->route->op->out, SPEC_ANSWER);
         buf_lit(b, "<pre>");
         html_write(b, buf_str(&json));
+        buf_heed(b, &json);
         buf_lit(b, "</pre>\n");
 }
 
@@ -152,6 +153,7 @@ static void url_value(struct buf *b, const struct endpoint *e, const struct fiel
         struct jw w = { .b = &json };
         spec_example_field(&w, e->route->op->in, f);
         html_write(b, str_trim(buf_str(&json), "\""));
+        buf_heed(b, &json);
 }
 
 static void example_query(struct buf *b, const struct endpoint *e)
@@ -212,6 +214,7 @@ static void curl(struct buf *b, const struct endpoint *e)
                 spec_example(&w, &e->body, r->patches ? SPEC_PATCH : SPEC_REQUEST);
                 buf_printf(b, " \\\n  -H 'content-type: application/%sjson' \\\n  -d ", r->patches ? "merge-patch+" : "");
                 shell_quoted(b, buf_str(&json));
+                buf_heed(b, &json);
         }
         buf_lit(b, "</pre>\n");
 }

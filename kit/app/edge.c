@@ -294,18 +294,23 @@ static int change(struct request *q, struct unit *u, void *in, void *out)
         }
 }
 
-static int run_operation(struct request *q)
+static int make_answer(struct request *q)
 {
         struct ctx *c = q->c;
         const struct op *op = q->endpoint->route->op;
         struct unit *u = unit_of(q->w, op);
         if (!u) return fail(c, UNAVAILABLE, "not_here", "%s does not run here", op->name);
-        if (op->out != &nothing_type && !takes_answer(q)) return header_refused(c, 406, "not_acceptable", "Accept", "must take application/json");
         void *in = arena_alloc(c->arena, op->in->size), *out = arena_alloc(c->arena, op->out->size);
         if (!in || !out) return fail(c, RESOURCE_EXHAUSTED, "out_of_memory", "no room for the request");
         q->out = out;
         TRY(change(q, u, in, out));
         return encode(q, out);
+}
+
+static int run_operation(struct request *q)
+{
+        if (q->endpoint->route->op->out != &nothing_type && !takes_answer(q)) return header_refused(q->c, 406, "not_acceptable", "Accept", "must take application/json");
+        return kept_answer(q, make_answer);
 }
 
 /* A raw handler with an operation beside it reads the body itself; what any operation refuses is refused before it. */
@@ -346,6 +351,7 @@ void edge_answer(struct ctx *c, struct exchange *x, struct worker *w, const stru
         if (r < 0) problem_write(&q, r);
         while (m-- > middlewares)
                 if (m->after) m->after(&q);
+        kept_release(&q.kept);
         if (arena_is_exhausted(c->arena)) bound_reached(BOUND_REQUEST_MEMORY);
         x->app = NULL;
 }

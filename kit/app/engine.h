@@ -21,6 +21,7 @@
 #include "config.h"
 #include "fiber.h"
 #include "hash.h"
+#include "kept.h"
 #include "limit.h"
 #include "log.h"
 #include "loop.h"
@@ -99,10 +100,10 @@ struct unit {                           /* a service on a worker; ctx.unit      
         void        *state;                             /* owned                                  */
         struct pg   *pg;
         bool         started;
+        uint64_t     writes;                            /* counts kept_forget()                */
 };
 
-/* A page of the program's own that never changes: made, hashed and coded when first asked for (pages.c, condition.c, compress.c). */
-struct kept { struct buf plain, coded[CODING_IDENTITY]; uint64_t hash; };       /* hash 0: not yet */
+/* Pages of the program's own that never change: made, hashed and coded when first asked for (pages.c, condition.c, compress.c). */
 enum kept_page { KEPT_OPENAPI, KEPT_DOCS, KEPT_PAGES };
 
 struct worker {
@@ -112,7 +113,8 @@ struct worker {
         struct batcher *batchers[BATCHERS_MAX];         /* NULL: its service does not run here    */
         struct auth *auth;
         struct limiter *limiter;                        /* rate.c                                 */
-        struct kept  kept[KEPT_PAGES];
+        struct kept *kept[KEPT_PAGES];                  /* NULL: nobody asked for it yet          */
+        struct answers *answers;
         struct server *server;
         struct rand  rand;                              /* trace ids                              */
         struct buf   access;                            /* lines not yet written                  */
@@ -188,7 +190,7 @@ struct request {
         int64_t      if_match;                          /* the version that If-Match names; -1: one that never stands; 0: any */
         struct allowance allowance;                     /* of its client, once counted            */
         struct idem  idem;
-        struct kept *kept;                              /* what the body is a copy of; NULL: of nothing */
+        struct kept *kept;                              /* what the body is a copy of, held; NULL: of nothing */
 };
 
 /* before: 0 go on; 1 answered, go no further; negative: refused, the fault says why. May wait. after: in reverse order, for each

@@ -8,7 +8,8 @@
 #include "engine.h"
 #include "text.h"
 
-enum { FIELD_MAX = 4000 };              /* of a Link field: what lies between us and the client may refuse more */
+/* Of a Link field: what lies between us and the client may refuse more. LINK_WORDS: all that is not the links. */
+enum { FIELD_MAX = 4000, LINK_WORDS = 64 };
 
 static bool is_cursor(struct ctx *c, str pair)
 {
@@ -63,6 +64,8 @@ int links_write(struct request *q, void *out)
         add_link(&field, *next, "next");
         add_link(&field, *prev, "prev");
         add_link(&field, first, "first");
-        if (field.n && !buf_error(&field)) res_header(q->c, q->x, "link", buf_str(&field));
+        bool fits = next->n + prev->n + first.n + LINK_WORDS <= FIELD_MAX;
+        if (fits && buf_error(&field)) return fail(q->c, RESOURCE_EXHAUSTED, "out_of_memory", "no room for a link");
+        if (fits && field.n) res_header(q->c, q->x, "link", buf_str(&field));
         return 0;
 }

@@ -94,6 +94,7 @@ struct route {
         int timeout_ms;                                 /* 0: 10 s                                                  */
         int body_max;                                   /* 0: 1 MiB                                                 */
         const char *cache_control;                      /* NULL: no-store                                           */
+        int keep_ms;                                    /* of a public answer: how long each worker keeps it whole for all who ask the same (kept.h); 0: not */
         const char *doc;                                /* one sentence; OpenAPI's summary                          */
         const struct route_text *text;                  /* the body a raw handler takes is this and no JSON; the members of its op's `in` stand in the query */
         const char *media;                              /* what a raw handler answers with, for the docs: "text/html" */
@@ -144,6 +145,8 @@ struct service {
 };
 void *unit_state(struct ctx *c);                        /* of the service this ctx runs in, on this worker          */
 const struct service *unit_service(const struct ctx *c);
+/* Answers of this service that this worker keeps whole (keep_ms) are told no more: what they showed has changed, or may have. */
+void kept_forget(struct ctx *c);
 /* For a raw handler: the request's body, of Content-Type application/json (or the route's) and within the route's body_max, until it returns. Waits.
  *   returns  0, -INVALID_ARGUMENT (400, 408, 413, 415 in c's fault), -UNAVAILABLE the client went */
 int  raw_body(struct ctx *c, struct exchange *x, str *out);

@@ -203,6 +203,7 @@ static void description(struct api *a, const struct route *r)
         if (r->page) buf_lit(&b, " A page at a time: `next` leads on.");
         jw_key(&a->w, "description");
         jw_str(&a->w, buf_str(&b));
+        buf_heed(a->w.b, &b);
 }
 
 /* An operation's name is the function's; where a second route runs it, the method tells them apart. */
@@ -332,6 +333,7 @@ static void components(struct api *a)
         api_key_z(a, "bearerFormat", "JWT");
         jw_key(&a->w, "description");
         jw_str(&a->w, buf_str(&doc));
+        buf_heed(a->w.b, &doc);
         jw_object_end(&a->w);
         jw_object_end(&a->w);
         schemas(a);

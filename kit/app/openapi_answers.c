@@ -220,6 +220,7 @@ static void own_refusal(struct api *a, const struct usual *u, int status, const 
         jw_object(&a->w);
         jw_key(&a->w, "description");
         jw_str(&a->w, buf_str(&why));
+        buf_heed(a->w.b, &why);
         headers(a, status == 403 ? 0 : u ? u->headers : status == 401 ? 1 << H_CHALLENGE : status == 429 || status == 503 ? 1 << H_RETRY : 0);
         problem_begin(a);
         usual_examples(a, u);

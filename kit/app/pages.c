@@ -243,27 +243,21 @@ enum { KEPT_MAX_BYTES = 4 << 20 };
 static void send_kept(struct exchange *x, enum kept_page page, void (*make)(struct buf *out, const struct app *a))
 {
         struct request *q = x->app;
-        struct kept *k = &q->w->kept[page];
-        if (!k->plain.n) {
-                buf_init(&k->plain, KEPT_MAX_BYTES);
-                make(&k->plain, q->w->app);
-                for (size_t i = 0; i < COUNT(k->coded); i++) buf_init(&k->coded[i], KEPT_MAX_BYTES);
-        }
-        if (buf_error(&k->plain) < 0) {
-                buf_done(&k->plain);
+        struct kept **k = &q->w->kept[page];
+        if (!*k && (*k = kept_new(KEPT_MAX_BYTES))) make(&(*k)->plain, q->w->app);
+        if (*k && buf_error(&(*k)->plain) < 0) kept_release(k);
+        if (!*k) {
                 make(x->body, q->w->app);
                 return;
         }
-        buf_add(x->body, buf_str(&k->plain));
-        q->kept = k;
+        buf_add(x->body, buf_str(&(*k)->plain));
+        q->kept = kept_hold(*k);
 }
 
 void kept_done(struct worker *w)
 {
-        for (struct kept *k = w->kept; k < w->kept + COUNT(w->kept); k++) {
-                buf_done(&k->plain);
-                for (size_t i = 0; i < COUNT(k->coded); i++) buf_done(&k->coded[i]);
-        }
+        for (size_t i = 0; i < COUNT(w->kept); i++) kept_release(&w->kept[i]);
+        answers_close(&w->answers);
 }
 
 static void make_openapi(struct buf *out, const struct app *a) { openapi_write(out, a->services); }

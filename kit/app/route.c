@@ -231,6 +231,8 @@ static int check_route(const struct endpoint *e, char err[256])
         else if (r->idempotent && r->keyed) wrong = "is idempotent or keyed, not both";
         else if (r->idempotent && (!r->op || r->op->batch)) wrong = "a batched operation is keyed, not idempotent";
         else if ((r->idempotent || r->keyed) && r->who == ANYONE) wrong = "a key belongs to somebody, not to anyone";
+        else if (r->keep_ms && (r->method != GET || r->raw || r->who != ANYONE)) wrong = "keeps answers, which are of operations that anyone GETs";
+        else if (r->keep_ms && (!r->cache_control || !str_starts(str_of(r->cache_control), STR("public")))) wrong = "keeps answers that are not public";
         else if (r->method == HEAD || r->method == OPTIONS) wrong = "HEAD and OPTIONS answer by themselves";
         if (!wrong) return 0;
         snprintf(err, 256, "%s: %s", e->name, wrong);

@@ -187,5 +187,8 @@ void stats_gauges(struct worker *w)
                 if (w->units[i].pg) database_gauges(&w->units[i]);
         batch_gauges(w);
         caches_each(cache_gauges, NULL);
+        struct cache_stats answers = answers_stats(w->answers);
+        cache_gauges(&answers, NULL);
+        SET(answers_held, answers_bytes(w->answers));
         if (w->index == 0) process_gauges(w);
 }

@@ -208,7 +208,7 @@ struct world *world_open(struct ctx *c, const struct service *const *services)
         page_key(w->app.secret);
         condition_key(&w->app);
         w->app.workers[0] = &w->worker;
-        w->worker = (struct worker){ .app = &w->app, .access = BUF_INIT(1 << 20), .limiter = rate_open() };
+        w->worker = (struct worker){ .app = &w->app, .access = BUF_INIT(1 << 20), .limiter = rate_open(), .answers = answers_open() };
         rand_seed(&w->worker.rand, 1);
         worker_enter(&w->worker);
         w->worker.auth = auth_open(&(struct auth_options){ .issuer = config_str(w->app.config, "issuer"), .audience = config_str(w->app.config, "audience") });

@@ -136,6 +136,13 @@ static struct entry *entry_new(str key, uint64_t hash, void *value)
         return e;
 }
 
+void *map_take_oldest(struct map *m)
+{
+        if (list_is_empty(&m->ages)) return NULL;
+        struct entry *oldest = CONTAINER(m->ages.next, struct entry, age);
+        return empty_slot(m, find(m, (str){ oldest->key, oldest->n }, oldest->hash));
+}
+
 int map_put(struct map *m, str key, void *value)
 {
         uint64_t hash = hash_quick(key);
@@ -153,10 +160,7 @@ int map_put(struct map *m, str key, void *value)
         if (!e) return -RESOURCE_EXHAUSTED;
         void *evicted = NULL;
         bool evicts = m->n >= m->max;
-        if (evicts) {
-                struct entry *oldest = CONTAINER(m->ages.next, struct entry, age);
-                evicted = empty_slot(m, find(m, (str){ oldest->key, oldest->n }, oldest->hash));
-        }
+        if (evicts) evicted = map_take_oldest(m);
         *find(m, key, hash) = (struct slot){ hash, e };
         list_push(&m->ages, &e->age);
         m->n++;

@@ -20,6 +20,7 @@ void  *map_get(struct map *m, str key);                 /* NULL when absent; ref
  * the map is then unchanged and `value` still the caller's. */
 int    map_put(struct map *m, str key, void *value);
 void  *map_take(struct map *m, str key);                /* removes without dropping; NULL when absent               */
+void  *map_take_oldest(struct map *m);                 /* the same of the one used (refusing: put) longest ago; NULL when empty */
 void   map_each(struct map *m, void (*fn)(str key, void *value, void *arg), void *arg);   /* oldest first; fn must not change the map */
 static inline str uid_key(const uid *id)                { return (str){ (const char *)id->b, 16 }; }
 #endif

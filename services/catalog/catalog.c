@@ -82,7 +82,7 @@ int catalog_commit(struct db *tx)
         struct ctx *c = db_ctx(tx);
         int r = tx_commit(tx);
 
-        shelf(c)->writes++;                             /* also after a failure: it may have committed */
+        kept_forget(c);                              /* also after a failure: it may have committed */
         return r;
 }
 
@@ -229,8 +229,7 @@ static int start(struct ctx *c, void *state)
         if (!money_is_currency(currency))
                 return fail(c, INVALID_ARGUMENT, "bad_setting", "catalog.currency: \"" STR_FMT "\" is not a currency of ISO 4217", STR_ARG(currency));
         *(struct shelf *)state = (struct shelf){ .products = cache_open("products", &product_type, 10000, SECONDS(1)),
-                                                 .offers = cache_open("offers", &offer_type, 20000, SECONDS(1)),
-                                                 .pages = cache_open("product_pages", &product_page_type, 256, SECONDS(1)) };
+                                                 .offers = cache_open("offers", &offer_type, 20000, SECONDS(1)) };
         return 0;
 }
 
@@ -239,7 +238,6 @@ static void stop(struct ctx *c, void *state)
         (void)c;
         cache_close(&((struct shelf *)state)->products);
         cache_close(&((struct shelf *)state)->offers);
-        cache_close(&((struct shelf *)state)->pages);
 }
 
 /* ---- tables ------------------------------------------------------------------------------------------------------------------------------- */
@@ -258,7 +256,7 @@ const struct service catalog_service = {
         .doc  = "Knows the products, what they cost, and the tree of categories.",
         .has_db = true,
         ROUTES(
-                GET( "/v1/products", products_list, .who = ANYONE, .page = &products_paging, FRESH, .doc = "Products by filter, a page at a time."),
+                GET( "/v1/products", products_list, .who = ANYONE, .page = &products_paging, FRESH, .keep_ms = SECONDS(1), .doc = "Products by filter, a page at a time."),
                 POST("/v1/products", product_create, WRITERS, .idempotent = true, .status = 201, .location = "/v1/products/{id}", .version = "revision",
                      .doc = "A new product.", REFUSES("sku_taken")),
                 RAW( POST, "/v1/products/import", products_import_page, .op = &products_import_op, WRITERS, .body_max = IMPORT_BODY_MAX, .timeout_ms = SECONDS(60),

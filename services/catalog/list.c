@@ -4,8 +4,8 @@
  * list.c - products by filter, a page at a time, and brands.
  *
  * An order is a statement that walks an index; the filters are the same in all of them (catalog.sql: {matching}). Prices are only compared in
- * one currency: who filters or sorts by price and names none means the shop's own. Pages of products are kept in memory for a second under what
- * was asked (product.h: struct shelf). */
+ * one currency: who filters or sorts by price and names none means the shop's own. Answers are kept whole for a second
+ * (keep_ms in the table of routes). */
 #include "app.h"
 #include "buf.h"
 #include "catalog_sql.h"
@@ -13,7 +13,7 @@
 #include "json.h"
 #include "product.h"
 
-enum { HAVING_MAX = 10, HAVING_MAX_BYTES = 64 << 10, KEY_MAX_BYTES = 1024 };
+enum { HAVING_MAX = 10, HAVING_MAX_BYTES = 64 << 10 };
 
 static const char *const stock_words[] = { "any", "true", "false", NULL };
 
@@ -106,36 +106,14 @@ static int having_of(struct ctx *c, const struct str_list *pairs, str *out)
         return buf_error(&b) || !out->p ? fail(c, RESOURCE_EXHAUSTED, "too_large", "the filter is too large") : 0;
 }
 
-static int products_load(struct ctx *c, const void *arg, void *page)
+static int products_list(struct ctx *c, const struct product_filter *in, struct product_page *out)
 {
-        struct product_filter f = *(const struct product_filter *)arg;
-        struct product_page *out = page;
+        struct product_filter f = *in;
         bool by_price = str_eq(f.sort, STR("price")) || str_eq(f.sort, STR("-price"));
 
         if (!f.currency.p && (f.price_min || f.price_max || by_price)) f.currency = config_str(config(c), "catalog.currency");
         TRY(having_of(c, &f.attribute, &f.having));
         return page_query(c, f.sku.p ? &sku_paging : &products_paging, &f, &out->items, &out->next, &out->prev);
-}
-
-/* What was asked, after how many writes; empty: too long to be kept. */
-static str asked_key(struct ctx *c, const struct product_filter *in)
-{
-        struct buf b AUTO(buf_done) = BUF_INIT(KEY_MAX_BYTES);
-
-        buf_u64(&b, shelf(c)->writes);
-        json_write(&b, &product_filter_type, in);
-        return buf_error(&b) ? (str){ 0 } : arena_str(c->arena, buf_str(&b));
-}
-
-/* What is in memory is lent: the answer is written before this fiber waits again. */
-static int products_list(struct ctx *c, const struct product_filter *in, struct product_page *out)
-{
-        str key = asked_key(c, in);
-        const struct product_page *p = key.n ? cache_get(shelf(c)->pages, key) : NULL;
-
-        if (p)
-                return *out = *p, 0;
-        return key.n ? cache_once(c, shelf(c)->pages, key, products_load, in, out) : products_load(c, in, out);
 }
 
 const struct paging brands_paging = PAGING(brand_filter, brand, { "name", &brands_all_query, "name" }, { "-name", &brands_back_query, "name" });

@@ -28,7 +28,7 @@ struct product_edit  { uid id; union { struct product_draft draft; struct { DRAF
 struct product       { uid id; str sku, name, description, brand; uid category_id; str category; struct str_list categories, tags; money price;
                        int32_t vat_bp, version, revision; bool in_stock; uid owner; struct str_list images; struct attribute_list attributes;
                        when created_at, updated_at; };
-extern const struct type attribute_type, product_draft_type, product_edit_type, product_type, product_page_type;
+extern const struct type attribute_type, product_draft_type, product_edit_type, product_type;
 extern const struct paging products_paging, prices_paging, categories_paging, brands_paging;
 
 /*                      list.c             edit.c                                                                      tree.c */
@@ -38,10 +38,10 @@ extern const struct op products_list_op, product_create_op, product_replace_op, 
 
 static inline void map_end(struct map **m)              { *m = map_free(*m); }
 
-/* What this worker keeps in memory for a second: products, what orders need of them, and pages of lists. A page's key begins with `writes`, so a write here makes all older pages
- * unreachable; those of other workers are a second old at most. */
-struct shelf { struct cache *products, *offers, *pages; uint64_t writes; };
+/* What this worker keeps in memory for a second: products, and what orders need of them. */
+struct shelf { struct cache *products, *offers; };
 static inline struct shelf *shelf(struct ctx *c)        { return unit_state(c); }
 void product_forget(struct ctx *c, uid id);             /* drops it from this worker's memory                       */
-int catalog_commit(struct db *tx) MUST_USE;             /* tx_commit() of something that lists show                 */
+/* tx_commit() of something that lists show: those this worker keeps are made anew, those of others are a second old at most. */
+int catalog_commit(struct db *tx) MUST_USE;
 #endif

@@ -414,6 +414,19 @@ WORLD_TEST(a_token_is_checked_once_and_remembered_until_it_expires)
         CHECK_STR(header_of(&a, "www-authenticate"), "Bearer realm=\"souk\", error=\"invalid_token\"");
 }
 
+WORLD_TEST(a_forged_token_that_ends_like_a_remembered_one_is_none_and_does_not_take_its_place)
+{
+        keys_of(w, &toy_keys_op);
+        str token = token_for(w, "toys:read", ROLE_CUSTOMER, 900);
+        CHECK_EQ(with_token(w, "POST /v1/keyed", token).status, 200);
+        for (size_t i = 0; i < token.n - 40; i += 7) {
+                char *forged = memcpy(arena_alloc(last(w)->arena, token.n), token.p, token.n);
+                forged[i] = forged[i] == 'A' ? 'B' : 'A';
+                refused(with_token(w, "POST /v1/keyed", (str){ forged, token.n }), 401, "invalid_token");
+                CHECK_EQ(with_token(w, "POST /v1/keyed", token).status, 200);
+        }
+}
+
 WORLD_TEST(only_so_many_tokens_are_remembered_and_the_others_are_checked_again)
 {
         struct auth *a = auth_open(&(struct auth_options){ STR("https://souk.local"), STR("souk"), &toy_keys_op, .tokens_max = 2 });

@@ -120,6 +120,8 @@ TEST(a_wrong_row_is_told_before_anything_is_served)
         refused(&(struct route)GET("/x", thing, .who = ANYONE, .scope = "a"), "wants a scope of anyone");
         refused(&(struct route)POST("/x", thing, .who = ANYONE, .keyed = true), "a key belongs to somebody");
         refused(&(struct route)POST("/x", thing, .who = USER, .keyed = true, .idempotent = true), "not both");
+        refused(&(struct route)GET("/x", thing, .who = USER, .keep_ms = 1000, .cache_control = "public"), "keeps answers, which are of operations that anyone GETs");
+        refused(&(struct route)GET("/x", thing, .who = ANYONE, .keep_ms = 1000, .cache_control = "private"), "keeps answers that are not public");
         refused(&(struct route)GET("x", thing, .who = ANYONE), "not a route");
         refused(&(struct route){ .method = GET, .path = "/x", .who = ANYONE }, "has neither an operation nor a raw handler");
 }

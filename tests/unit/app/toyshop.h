@@ -61,7 +61,9 @@ static int toy_make(struct ctx *c, const struct toy_draft *in, struct toy *out)
         TX(tx, c);
         TRY(db_run(tx, &toy_insert, out, NULL));
         TRY(emit(tx, &toy_made, out));
-        return tx_commit(tx);
+        TRY(tx_commit(tx));
+        kept_forget(c);
+        return 0;
 }
 OP(toy_make, toy_draft, toy);
 
@@ -225,6 +227,8 @@ static const struct service toyshop_service = {
                 POST("/v1/toys", toy_make, .who = STAFF, .scope = "toys:write", .idempotent = true, .status = 201, .location = "/v1/toys/{id}",
                      .body_max = 4000, .doc = "Makes a toy.", .slugs = (const char *const[]){ "no_weapons", NULL }),
                 GET("/v1/toys", toy_list_some, .who = ANYONE, .page = &toys_paging, .doc = "Toys, a page at a time."),
+                GET("/v1/shown", toy_list_some, .who = ANYONE, .page = &toys_paging, .cache_control = "public, max-age=1", .keep_ms = 1000, .doc = "Toys, kept."),
+                GET("/v1/shown/games/{id}", game_get, .who = ANYONE, .version = "version", .cache_control = "public, max-age=1", .keep_ms = 1000, .doc = "A game, kept."),
                 GET("/v1/toys/{id}", toy_get, .who = ANYONE, .cache_control = "max-age=60", .doc = "One toy."),
                 PATCH("/v1/toys/{id}/stock", toy_change_stock, .who = USER, .doc = "More or fewer."),
                 DELETE("/v1/toys/{id}", toy_break, .who = ADMIN, .doc = "Breaks it."),
