@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The catalogue as its clients see it: products by hand and by import, the tree, prices, lists that walk both ways, what inventory tells."""
 import json
+import re
 import time
 import uuid
 
@@ -152,6 +153,25 @@ def test_reads_may_be_kept_a_second_and_changes_not(market):
 
 
 # ---- imports -------------------------------------------------------------------------------------------------------------------
+
+def test_a_list_is_told_from_memory_to_everybody_alike_until_it_changes(market):
+    path = "/v1/products?limit=2&sort=-created_at"
+    market.product(stock=1)
+    market.settle()
+    first = until(lambda: (a := market.get(path)).status_code == 200 and a.headers["etag"] == market.get(path).headers["etag"] and a)
+    for role in (None, "customer", "vendor", "staff"):
+        same = market.ask("GET", path, role)
+        assert (same.status_code, same.content) == (200, first.content)
+        assert all(same.headers[n] == first.headers[n] for n in ("etag", "link", "cache-control", "content-type"))
+        assert same.headers["x-request-id"] != first.headers["x-request-id"]
+        assert market.ask("GET", path, role, headers={"if-none-match": first.headers["etag"]}).status_code == 304
+    assert set(market.get(path + "&fields=id").json()["items"][0]) == {"id"}
+    problem(market.get(path, headers={"authorization": "Bearer none"}), 401, "invalid_token")
+    problem(market.get(path, headers={"accept": "text/html"}), 406, "not_acceptable")
+    assert int(re.search(r"^souk_answers_bytes (\d+)$", market.get("/metrics").text, re.M)[1]) > len(first.content)
+    new = market.product(stock=1)
+    until(lambda: market.get(path).json()["items"][0]["id"] == new)
+
 
 def test_csv_and_json_lines_make_the_same_products(market, tmp_path):
     stem = str(uuid.uuid4())[:8]
