@@ -58,9 +58,9 @@ static int json_row(struct ctx *c, struct feed *r, str line, struct buf *out, st
 {
         line = str_trim(line, " \t\r\n");
         if (json_validate(c, line) < 0) {
-                str why = c->fault.flaws ? c->fault.flaws->detail : c->fault.message;
+                str why = c->fault.flaws ? c->fault.flaws->detail : c->fault.message, at = c->fault.flaws ? c->fault.flaws->pointer : (str){ NULL, 0 };
                 if (str_starts(why, STR("line 1, "))) why = str_cut(why, 8, why.n);     /* of the row; which row is told already */
-                int result = bad_row(c, row, "is not JSON: " STR_FMT, STR_ARG(why));
+                int result = bad_row(c, row, "is not JSON: " STR_FMT "%s" STR_FMT, STR_ARG(at), at.n ? " " : "", STR_ARG(why));
                 fault_clear(c);
                 return result;
         }

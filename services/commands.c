@@ -117,7 +117,7 @@ static void setting_line(const struct setting *s, const char *heading, str value
                 member(l, "from", from);
                 jw_object_end(&l->w);
         } else {
-                buf_printf(&l->out, "%-24s %-28.*s %s\n", s->name, (int)MAX(value.n, 1), value.n ? value.p : "-", from);
+                buf_printf(&l->out, "%-28s %-28.*s %s\n", s->name, (int)MAX(value.n, 1), value.n ? value.p : "-", from);
         }
 }
 

@@ -179,7 +179,7 @@ int auth_caller(struct ctx *c, struct auth *a, str header)
 {
         if (!header.p) return fail(c, UNAUTHENTICATED, "missing_token", "a bearer token is needed: Authorization: Bearer ...");
         if (header.n < 8 || !str_eq_nocase(str_cut(header, 0, 7), STR("Bearer ")))
-                return fail(c, UNAUTHENTICATED, "invalid_token", "the Authorization field is no bearer token");
+                return fail(c, UNAUTHENTICATED, "missing_token", "the Authorization field has no bearer token");
         str token = str_trim(str_cut(header, 7, header.n), " ");
         struct known *k = token.n <= TOKEN_MAX ? map_get(a->tokens, tail_of(token)) : NULL;
         if (!k || !str_eq(k->token, token)) return check(c, a, token);

@@ -10,6 +10,7 @@
 #include "engine.h"
 #include "bound.h"
 #include "check.h"
+#include "clock.h"
 #include "form.h"
 #include "json.h"
 #include "text.h"
@@ -76,6 +77,16 @@ static int check_body_head(struct request *q, size_t max)
         return 0;
 }
 
+/* The body under the clocks of a body (408): the operation's own deadline begins anew when it has all that it works on. Waits. */
+static int receive(struct request *q, size_t max)
+{
+        int64_t begun_us = clock_us(), deadline_us = q->c->deadline_us;
+        q->c->deadline_us = 0;
+        int r = exchange_body(q->c, q->x, max, &q->body);
+        q->c->deadline_us = deadline_us ? deadline_us + clock_us() - begun_us : 0;
+        return r;
+}
+
 int request_body(struct request *q, str *out)
 {
         size_t max = q->endpoint->route->body_max ? (size_t)q->endpoint->route->body_max : BODY_MAX;
@@ -83,7 +94,7 @@ int request_body(struct request *q, str *out)
                 int r = 0;
                 TRY(check_body_head(q, max));
                 if (q->hand) q->body = q->hand->body;
-                else if (q->x->head.length) r = exchange_body(q->c, q->x, max, &q->body);
+                else if (q->x->head.length) r = receive(q, max);
                 if (q->body.n > max || (r < 0 && q->c->fault.http == 413)) return too_large(q, max);
                 TRY(r);
         }
@@ -210,6 +221,7 @@ static int decode(struct request *q, void *in)
         TRY(fields_take(q, &query));
         if (query.p && query.n) TRY(form_read(q->c, e->route->op->in, query, in, e->var_names));
         check_msg(q->c, &e->body, in, (str){ NULL, 0 });
+        if (e->route->page && e->route->page->filter == e->route->op->in) page_check(q->c, e->route->page, in);
         say_if_match(q, in);
         return flaws_fail(q->c);
 }

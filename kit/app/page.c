@@ -60,12 +60,12 @@ static const struct sort *sort_of(const struct paging *p, str name)
         return NULL;
 }
 
-static int no_such_sort(struct ctx *c, const struct paging *p)
+void page_check(struct ctx *c, const struct paging *p, const void *filter)
 {
         struct buf words AUTO(buf_done) = BUF_INIT(400);
+        if (sort_of(p, ((const struct members *)((const char *)filter + p->members_at))->sort)) return;
         for (const struct sort *s = p->sorts; s->name; s++) buf_printf(&words, "%s%s", s == p->sorts ? "" : ", ", s->name);
         flaw_add(c, STR("sort"), "not_a_word", "must be one of " STR_FMT, STR_ARG(buf_str(&words)));
-        return flaws_fail(c);
 }
 
 /* The way back through a list: "price" for "-price". NULL: it was not declared. */
@@ -128,7 +128,8 @@ int page_query(struct ctx *c, const struct paging *p, void *filter, void *items,
         struct walk k = { .sort = sort_of(p, m->sort), .has_from = m->cursor.p };
         size_t limit = m->limit > 0 ? (size_t)MIN(m->limit, 100) : LIMIT;
         *next = *prev = (str){ NULL, 0 };
-        if (!k.sort) return no_such_sort(c, p);
+        page_check(c, p, filter);
+        TRY(flaws_fail(c));
         k.back = opposite_of(p, k.sort);
         TRY(list_of(c, p, k.sort, filter, &k.list));
         if (k.has_from) TRY(cursor_read(c, &k.list, m->cursor, &k.from));

@@ -46,6 +46,9 @@ struct paging { const struct type *filter, *row; const struct sort *sorts; size_
         F(T, (tag), next, .optional = true, .max = LINK_MAX, .doc = "Where the next page is; absent on the last."), \
         F(T, (tag) + 1, prev, .optional = true, .max = LINK_MAX, .doc = "Where the page before is; absent on the first.")
 
+/* Adds a flaw when `sort` is none of the list's, so that it is told together with what else is wrong. page_query() asks by itself. */
+void page_check(struct ctx *c, const struct paging *p, const void *filter);
+
 /* Waits. items: struct Row_list *; next, prev: cursors of the pages around it, p NULL where there is none.
  *   returns  0, -INVALID_ARGUMENT naming `cursor` or `sort`, or what the statement returned */
 int page_query(struct ctx *c, const struct paging *p, void *filter, void *items, str *next, str *prev);

@@ -48,7 +48,7 @@ static int read_failed(struct conn *k, struct ctx *c, const struct pace *p, ptrd
         k->lost = true;
         if (n == -DEADLINE_EXCEEDED && !p->limited_by_caller) {
                 bound_reached(BOUND_HTTP_BODY_TIME);
-                return fail_http(c, 408, INVALID_ARGUMENT, "body_too_slow", "the request's body took too long");
+                return fail_http(c, 408, INVALID_ARGUMENT, "too_slow", "the request's body took too long");
         }
         if (n == -DEADLINE_EXCEEDED) return fail(c, DEADLINE_EXCEEDED, "deadline_exceeded", "the deadline passed while the body was read");
         if (n == -CANCELLED) return fail(c, CANCELLED, "cancelled", "cancelled while the body was read");
@@ -109,7 +109,7 @@ static ptrdiff_t decode(struct conn *k, struct ctx *c, str in)
                 if (n < 0) {
                         k->lost = true;
                         if (n == -413) bound_reached(BOUND_HTTP_BODY);
-                        return fail_http(c, (int)-n, INVALID_ARGUMENT, n == -413 ? "body_too_large" : "malformed_body", "%s", why);
+                        return fail_http(c, (int)-n, INVALID_ARGUMENT, n == -413 ? "body_too_large" : "malformed", "%s", why);
                 }
                 buf_add(&k->desk->upload, piece);
                 at += (size_t)n;

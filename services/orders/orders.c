@@ -105,7 +105,10 @@ static uid order_id_of(uid buyer, str key)
 
 static int key_reused(struct ctx *c)
 {
-        return fail_http(c, 422, INVALID_ARGUMENT, "idempotency_key_reused", "this Idempotency-Key was used for another order");
+        int r = fail_http(c, 422, INVALID_ARGUMENT, "idempotency_key_reused", "this Idempotency-Key was used for another order");
+
+        flaw_add(c, STR("Idempotency-Key"), "idempotency_key_reused", "was used for another order");
+        return r;
 }
 
 /* The order is there already: the same request gets the first answer, another one a refusal. */

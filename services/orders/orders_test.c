@@ -58,13 +58,15 @@ static int again(struct ctx *c, void *arg)
 {
         (void)arg;
         SHOP(s, w, c);
-        struct http_answer first;
+        struct http_answer first, reused;
 
         stock(&s, 0, 5);
         stock(&s, 1, 5);
         first = buy(&s, "alice#k1", basket(&s, 0, 2, PAYS));
         CHECK_EQ(first.status, 201);
-        CHECK(says(buy(&s, "alice#k1", basket(&s, 0, 3, PAYS)), 422, "idempotency_key_reused"));
+        reused = buy(&s, "alice#k1", basket(&s, 0, 3, PAYS));
+        CHECK(says(reused, 422, "idempotency_key_reused"));
+        CHECK(memmem(reused.body.p, reused.body.n, "\"pointer\":\"Idempotency-Key\"", 27) != NULL);
         CHECK(says(buy(&s, "alice#k1", basket(&s, 1, 2, PAYS)), 422, "idempotency_key_reused"));
         CHECK(says(buy(&s, "alice#k1", basket(&s, 0, 2, TWICE)), 422, "idempotency_key_reused"));
         CHECK(same(first, buy(&s, "alice#k1", basket(&s, 0, 2, PAYS))));

@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import socket
 import stat
@@ -236,6 +237,24 @@ def test_a_server_one_has_is_used_and_none_is_started(tmp_path):
         done = s.command("token")
         assert done.returncode == 1 and "private" in done.stderr
         assert s.stop(signal.SIGTERM) in (0, 143)
+
+
+def test_a_folder_that_was_copied_does_not_build_where_it_was(tmp_path):
+    """tools/build with a cmake and a ninja that only tell what they were asked."""
+    there, tools = tmp_path / "copied here", tmp_path / "bin"
+    (there / "tools").mkdir(parents=True)
+    (there / "build").mkdir()
+    tools.mkdir()
+    shutil.copy(ROOT / "tools" / "build", there / "tools" / "build")
+    for name, does in (("cmake", "mkdir -p build && echo 'CMAKE_HOME_DIRECTORY:INTERNAL='\"$PWD\" >build/CMakeCache.txt && touch build/build.ninja"), ("ninja", "true")):
+        (tools / name).write_text(f"#!/bin/sh\n{does}\n")
+        (tools / name).chmod(0o755)
+    (there / "build" / "build.ninja").touch()
+    (there / "build" / "old.o").touch()
+    (there / "build" / "CMakeCache.txt").write_text(f"CMAKE_HOME_DIRECTORY:INTERNAL={tmp_path}\n")
+    build = lambda: subprocess.run(["tools/build"], cwd=there, env={**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"}, capture_output=True, text=True, check=True).stderr
+    assert f"was made in {tmp_path}; making it anew" in build() and not (there / "build" / "old.o").exists()
+    assert build() == ""
 
 
 def test_settings_are_refused_by_name(tmp_path):

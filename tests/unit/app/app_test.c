@@ -3,6 +3,7 @@
  *
  * app_test.c - a whole program on sockets: starting, serving on two workers, one log line a request, draining, and every way not to start. */
 #include "test.h"
+#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include "program.h"
@@ -30,13 +31,29 @@ static int bad_start(struct ctx *c, void *state) { (void)state; return fail(c, F
 
 static const struct service words = { .name = "words", .doc = "Words.",
         ROUTES(POST("/v1/echo", word_echo, .who = ANYONE, .doc = "Says it again."), GET("/v1/slow", word_slow, .who = ANYONE),
-               GET("/v1/forever", word_forever, .who = ANYONE, .timeout_ms = 60000), GET("/v1/late", word_forever, .who = ANYONE, .timeout_ms = 50)),
+               GET("/v1/forever", word_forever, .who = ANYONE, .timeout_ms = 60000), GET("/v1/late", word_forever, .who = ANYONE, .timeout_ms = 50),
+               POST("/v1/hurry", word_echo, .who = ANYONE, .timeout_ms = 50)),
         JOBS(EVERY(10, "tick", word_tick)) };
 static const struct service moody = { .name = "moody", .start = bad_start };
 static const struct service stored = { .name = "stored", .has_db = true };
 static const struct service unsaid = { .name = "unsaid", ROUTES(GET("/x", word_slow)) };
 
 /* ---- tests -------------------------------------------------------------------------------------------------------------------- */
+
+/* A body has its own clocks: it may take longer than the operation, which has not begun. */
+static void send_slowly(struct run *r)
+{
+        const char *head = "POST /v1/hurry HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 13\r\nexpect: 100-continue\r\n\r\n";
+        int fd = open_socket(r->port);
+        struct pollfd there = { .fd = fd, .events = POLLIN };
+        char a[1000] = { 0 };
+        MUST(send(fd, head, strlen(head), 0) > 0 && recv(fd, a, sizeof a - 1, 0) > 0, "no word");
+        WANT(a, "HTTP/1.1 100 Continue\r\n");
+        MUST(poll(&there, 1, 150) == 0, "an answer before the body\n");
+        MUST(send(fd, "{\"text\":\"hi\"}", 13, 0) == 13 && recv(fd, a, sizeof a - 1, 0) > 0, "no answer\n");
+        WANT(a, "HTTP/1.1 200 OK\r\n");
+        close(fd);
+}
 
 static void look_around(struct run *r)
 {
@@ -49,6 +66,7 @@ static void look_around(struct run *r)
         ask(r->port, GET_("/v1/late"), a);
         WANT(a, "HTTP/1.1 504 ");
         WANT(a, "\"slug\":\"deadline_exceeded\"");
+        send_slowly(r);
         for (int i = 0; i < 20; i++) ask(r->port, GET_("/healthz"), a);
         ask(r->port, GET_("/metrics"), a);
         WANT(a, "souk_http_requests_total{method=\"GET\",route=\"/healthz\",status=\"200\"} 20\n");
@@ -72,7 +90,7 @@ TEST(a_program_serves_on_two_workers_logs_a_line_a_request_and_stops)
         r = (struct run){ .services = { &words }, .client = look_around };
         ticks = 0;
         if (RUN(&r, "--workers=2", "--log-format=json") < 0) cm_fail_msg("%d %s", r.result, r.log);
-        CHECK_EQ(lines_with(r.log, "\"event\":\"request\""), 25);
+        CHECK_EQ(lines_with(r.log, "\"event\":\"request\""), 26);
         WANT(r.log, "\"level\":\"warn\",\"event\":\"request\",\"method\":\"GET\",\"path\":\"/v1/late\",\"status\":504");
         WANT(r.log, "\"path\":\"/healthz\",\"status\":200,");
         CHECK(ticks > 0);

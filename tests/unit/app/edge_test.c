@@ -455,7 +455,7 @@ WORLD_TEST(a_token_of_nobody_known_is_refused_and_keys_are_not_asked_for_each)
         CHECK_EQ(shop_here->asked, 1);
         refused(with_token(w, "GET /v1/toys", forged), 401, "invalid_token");
         refused(with_token(w, "POST /v1/keyed", STR("abc")), 401, "invalid_token");
-        refused(http_message(w, NULL, "POST /v1/keyed HTTP/1.1\r\nhost: x\r\nauthorization: Basic YTpi\r\n\r\n"), 401, "invalid_token");
+        refused(http_message(w, NULL, "POST /v1/keyed HTTP/1.1\r\nhost: x\r\nauthorization: Basic YTpi\r\n\r\n"), 401, "missing_token");
         refused(http_message(w, NULL, "POST /v1/keyed HTTP/1.1\r\nhost: x\r\n\r\n"), 401, "missing_token");
         jwk_free(&stranger);
 }

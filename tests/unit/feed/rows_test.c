@@ -90,7 +90,7 @@ TEST(a_category_may_be_a_path_and_vat_a_rate)
 TEST(bad_rows_are_told_by_line_and_field_and_the_rest_goes_on)
 {
         READING(r, "\n{\"name\":\"n\",\"price\":1}\n{\"sku\":\"x\",\"price\":1}\n{\"sku\":\"x\",\"name\":\"n\"}\n{\"sku\":\"x\",\"name\":\"n\",\"price\":\"1.999\"}\n"
-                   "{\"sku\":\"x\",\"name\":\"n\",\"price\":1,\"currency\":\"XAU\"}\n{broken\n[1]\n{\"sku\":\"x\",\"name\":[],\"price\":1}\n"
+                   "{\"sku\":\"x\",\"name\":\"n\",\"price\":1,\"currency\":\"XAU\"}\n{broken\n{\"sku\":\"x\",\"sku\":\"y\"}\n[1]\n{\"sku\":\"x\",\"name\":[],\"price\":1}\n"
                    "{\"sku\":\"ok\",\"name\":\"n\",\"price\":1}", ".jsonl");
         refuses(&r, 2, "/sku", "missing");
         refuses(&r, 3, "/name", "missing");
@@ -98,10 +98,11 @@ TEST(bad_rows_are_told_by_line_and_field_and_the_rest_goes_on)
         refuses(&r, 5, "/price", "2 decimals");
         refuses(&r, 6, "/currency", "XAU");
         refuses(&r, 7, "", "is not JSON: column");
-        refuses(&r, 8, "", "not a JSON object");
-        refuses(&r, 9, "/name", "text");
+        refuses(&r, 8, "", "is not JSON: /sku is given more than once");
+        refuses(&r, 9, "", "not a JSON object");
+        refuses(&r, 10, "/name", "text");
         CHECK_EQ(next(&r), 1);
-        CHECK_EQ(r.row.line, 10);
+        CHECK_EQ(r.row.line, 11);
         CHECK_EQ(next(&r), 0);
 }
 
