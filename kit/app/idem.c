@@ -76,7 +76,7 @@ static int read_key(struct request *q)
 {
         const struct headers *h = &q->x->head.headers;
         str value = header_get(h, "idempotency-key");
-        if (!value.p) return header_refused(q->c, 400, "idempotency_key_missing", "Idempotency-Key", "is required: a text of your own that is new for each order of yours");
+        if (!value.p) return header_refused(q->c, 400, "idempotency_key_missing", "Idempotency-Key", "is required: a text of your own that is new for each thing you want");
         if (header_count(h, "idempotency-key") > 1 || !key_read(value, &q->c->idempotency_key))
                 return header_refused(q->c, 400, "idempotency_key_invalid", "Idempotency-Key", "must be one text of 1 to 255 visible ASCII characters");
         return 0;

@@ -490,8 +490,8 @@ static int refusals(struct ctx *c, void *arg)
         static const char *const staff_only[] = { "/v1/warehouses", "/v1/inventory/019ab4f0-0000-7000-8000-000000000009/balance",
                                                   "/v1/inventory/019ab4f0-0000-7000-8000-000000000009/movements" };
         const char *path = "/v1/inventory/adjustments";
-        char good[400], product[37];
-        struct http_answer a;
+        char good[400], product[37], at[100];
+        struct http_answer a, b;
 
         for (size_t i = 0; i < COUNT(staff_only); i++) {
                 a = http_message(w, NULL, as(w, "")->arena ? arena_z(c->arena, arena_printf(c->arena, "GET %s HTTP/1.1\r\nhost: x\r\n\r\n", staff_only[i])) : "");
@@ -523,8 +523,20 @@ static int refusals(struct ctx *c, void *arg)
         CHECK_EQ(rows(w, "inventory", "stock"), 0);
 
         snprintf(good, sizeof good, "{\"product_id\":\"%s\",\"delta\":3,\"reason\":\"'; drop table stock; --\"}", product);
-        CHECK_EQ(http(w, "staff#k", POST, path, good).status, 201);
+        b = http(w, "staff#k", POST, path, good);
+        CHECK_EQ(b.status, 201);
+        CHECK_EQ(int_of(b, "quantity"), 3);
         CHECK_EQ(rows(w, "inventory", "movement where reason = '''; drop table stock; --'"), 1);
+        snprintf(at, sizeof at, "%.*s", (int)header_get(&b.headers, "location").n, header_get(&b.headers, "location").p);
+        a = http(w, "staff", GET, at, NULL);
+        CHECK_EQ(a.status, 200);
+        CHECK(str_eq(text_of(a, "id"), text_of(b, "id")) && str_eq(text_of(a, "reason"), text_of(b, "reason")));
+        CHECK_EQ(int_of(a, "delta"), 3);
+        CHECK(!memmem(a.body.p, a.body.n, "quantity", 8));                                      /* what lay there then is not kept */
+        CHECK_EQ(http(w, "alice", GET, at, NULL).status, 403);
+        CHECK(says(http(w, "staff", GET, "/v1/inventory/adjustments/019ab4f0-0000-7000-8000-000000000009", NULL), 404, "no_such_adjustment"));
+        a = http(w, "staff", GET, "/v1/inventory?level=few", NULL);
+        CHECK(blames(a, "level", "not_a_word") && memmem(a.body.p, a.body.n, "must be one of any, low, out", 28));
         CHECK_EQ(http(w, "admin#w1", POST, "/v1/warehouses", "{\"code\":\"x\",\"name\":\"'); --\",\"country\":\"DE\"}").status, 201);
         CHECK(says(http(w, "admin#w2", POST, "/v1/warehouses", "{\"code\":\"x\",\"name\":\"X\",\"country\":\"DE\"}"), 409, "warehouse_exists"));
         CHECK(blames(http(w, "admin#w3", POST, "/v1/warehouses", "{\"code\":\"No Good\",\"name\":\"X\",\"country\":\"Germany\"}"), "/country", "bad_format"));

@@ -31,7 +31,7 @@ MESSAGE(adjusted, "a movement, and what is in that warehouse after it",
         F(adjusted, 2, product_id),
         F(adjusted, 3, warehouse_id),
         F(adjusted, 4, delta),
-        F(adjusted, 5, quantity),
+        F(adjusted, 5, quantity, .optional = true, .max = STOCK_MAX, .absent = -1, .doc = "What was free in that warehouse right after it; said once, by the answer that made it."),
         F(adjusted, 6, reason),
         F(adjusted, 7, at));
 MESSAGE(receipt, "some of a product that came in", F(receipt, 1, product_id), F(receipt, 2, quantity, .min = 1, .max = 1000000));
@@ -59,7 +59,7 @@ MESSAGE(stock_transfer, "units that went from one warehouse to another",
         F(stock_transfer, 4, note, .optional = true),
         F(stock_transfer, 5, at),
         F_LIST(stock_transfer, 6, items, receipt));
-MESSAGE(booking_ref, "a receipt or a transfer", F(booking_ref, 1, id));
+MESSAGE(booking_ref, "an adjustment, a receipt or a transfer", F(booking_ref, 1, id));
 MESSAGE(stock_move, "a row of movement",
         F(stock_move, 1, ref), F(stock_move, 2, line), F(stock_move, 3, product_id), F(stock_move, 4, warehouse_no), F(stock_move, 5, delta), F(stock_move, 6, kind),
         F(stock_move, 7, order_id, .optional = true), F(stock_move, 8, reason, .optional = true), F(stock_move, 9, by_user, .optional = true));
@@ -167,6 +167,12 @@ static int stock_adjust(struct ctx *c, const struct adjustment *in, struct adjus
         return tx_commit(tx);
 }
 
+static int adjustment_get(struct ctx *c, const struct booking_ref *in, struct adjusted *out)
+{
+        int r = adjustment_by_id(db(c), in, out);
+        return r == -NOT_FOUND ? fail(c, NOT_FOUND, "no_such_adjustment", "there is no such adjustment") : r;
+}
+
 /* ---- receipts ------------------------------------------------------------------------------------------------------------------ */
 
 static void arrivals_add(struct stock_moves *m, uid ref, const struct receipt_list *items, int32_t warehouse_no, str reason, uid by)
@@ -258,6 +264,7 @@ static int transfer_get(struct ctx *c, const struct booking_ref *in, struct stoc
 
 /*  operation          takes          gives         */
 OP( stock_adjust,      adjustment,    adjusted      );
+OP( adjustment_get,    booking_ref,   adjusted      );
 OP( goods_receive,     arrival,       receipt_note  );
 OP( receipt_get,       booking_ref,   receipt_note  );
 OP( inventory_receive, delivery_note, nothing       );

@@ -36,8 +36,8 @@ struct threshold_row { int32_t low, version; };
 struct threshold_new { uid product_id; int32_t low; IF_MATCH_MEMBER; };
 struct threshold_key { uid product_id; IF_MATCH_MEMBER; };
 
-const char *const move_kind_names[] = { "", "received", "adjusted", "sold", "transferred", "cancelled", "returned", NULL };
-static const char *const level_names[] = { "", "low", "out", NULL };
+const char *const move_kind_names[] = { "any", "received", "adjusted", "sold", "transferred", "cancelled", "returned", NULL };
+static const char *const level_names[] = { "any", "low", "out", NULL };
 static const char *const part_states[] = { "held", "sold", NULL };
 
 MESSAGE(product_ref, "a product", F(product_ref, 1, product_id));

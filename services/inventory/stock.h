@@ -89,7 +89,7 @@ extern const struct type sites_type, warehouse_type;
 extern const struct event order_confirmed, order_rejected, order_cancelled, order_returned;
 extern const struct op hold_commit_op, hold_release_op, holds_sweep_op, order_take_back_op, return_take_back_op;
 extern const struct op warehouses_list_op, warehouse_get_op, warehouse_open_op, warehouse_replace_op, warehouse_stands_op, warehouse_close_op, openings_tell_op;
-extern const struct op stock_adjust_op, goods_receive_op, receipt_get_op, goods_transfer_op, transfer_get_op;
+extern const struct op stock_adjust_op, adjustment_get_op, goods_receive_op, receipt_get_op, goods_transfer_op, transfer_get_op;
 extern const struct op stock_get_op, shelves_list_op, levels_list_op, balance_get_op, parts_get_op, movements_list_op;
 extern const struct op threshold_get_op, threshold_set_op, threshold_reset_op;
 extern const struct paging warehouses_paging, shelves_paging, levels_paging, movements_paging;

@@ -18,7 +18,7 @@ struct warehouse_page   { struct warehouse_list items; PAGE_LINKS; };
 struct warehouse_holding             { bool any; };
 struct opening          { int32_t warehouse_no; uid after; };
 
-static const char *const yes_or_no[] = { "", "true", "false", NULL };
+static const char *const yes_or_no[] = { "any", "true", "false", NULL };
 
 MESSAGE(site, "where a warehouse is", F(site, 1, no), F(site, 2, active), F(site, 3, country), F(site, 4, is_default, .optional = true));
 MESSAGE(sites, "where the warehouses are", F_LIST(sites, 1, items, site));

@@ -27,7 +27,9 @@ struct payment_filter  { int32_t state; when from, to; uid buyer; PAGE_MEMBERS; 
 struct payment_page    { struct payment_summary_list items; PAGE_LINKS; };
 struct account_balance { int32_t no; str name, currency; int64_t debit, credit, balance; };
 DECLARE_LIST(account_balance);
-struct trial_balance   { struct account_balance_list accounts; int64_t sum; };
+struct currency_sum    { str currency; int64_t debit, credit, balance; };
+DECLARE_LIST(currency_sum);
+struct trial_balance   { struct account_balance_list accounts; struct currency_sum_list currencies; int64_t sum; };
 struct ledger_entry    { uid id, order_id; int32_t no, attempt, kind; str debit, credit; money amount; when at; uid settlement_id; };
 DECLARE_LIST(ledger_entry);
 struct entry_filter    { uid order_id; int32_t kind; when from, to; PAGE_MEMBERS; };
@@ -84,9 +86,15 @@ MESSAGE(account_balance, "an account in one currency, in minor units",
         F(account_balance, 4, debit),
         F(account_balance, 5, credit),
         F(account_balance, 6, balance));
+MESSAGE(currency_sum, "all accounts of one currency, in minor units",
+        F(currency_sum, 1, currency),
+        F(currency_sum, 2, debit),
+        F(currency_sum, 3, credit),
+        F(currency_sum, 4, balance, .doc = "Always 0."));
 MESSAGE(trial_balance, "the ledger's accounts; the sum of their balances is always zero, in each currency",
         F_LIST(trial_balance, 1, accounts, account_balance),
-        F(trial_balance, 2, sum));
+        F_LIST(trial_balance, 3, currencies, currency_sum, .doc = "Each currency by itself: one cannot make up for another."),
+        F(trial_balance, 2, sum, .doc = "Of what is out of balance in each currency, whichever way; always 0."));
 MESSAGE(ledger_entry, "a transfer: what one account is debited, the other is credited",
         F(ledger_entry, 1, id, .internal = true),
         F(ledger_entry, 2, order_id),
@@ -133,11 +141,29 @@ static int payments_list(struct ctx *c, const struct payment_filter *in, struct 
         return page_query(c, sees_all(c) ? &payments_paging : &own_paging, &f, &out->items, &out->next, &out->prev);
 }
 
+static struct currency_sum *sum_of(struct currency_sum_list *sums, str currency)
+{
+        for (size_t i = 0; i < sums->n; i++)
+                if (str_eq(sums->v[i].currency, currency)) return &sums->v[i];
+        sums->v[sums->n] = (struct currency_sum){ .currency = currency };
+        return &sums->v[sums->n++];
+}
+
 static int balance_read(struct ctx *c, const struct nothing *in, struct trial_balance *out)
 {
         TRY(accounts_balance(db(c), in, &out->accounts));
-        for (size_t i = 0; i < out->accounts.n; i++)
-                out->sum += out->accounts.v[i].balance;
+        out->currencies.v = arena_many(c->arena, struct currency_sum, out->accounts.n);
+        if (arena_is_exhausted(c->arena))
+                return fail(c, RESOURCE_EXHAUSTED, "too_large", "the ledger has too many accounts");
+        for (size_t i = 0; i < out->accounts.n; i++) {
+                const struct account_balance *a = &out->accounts.v[i];
+                struct currency_sum *s = sum_of(&out->currencies, a->currency);
+                s->debit += a->debit;
+                s->credit += a->credit;
+                s->balance += a->balance;
+        }
+        for (size_t i = 0; i < out->currencies.n; i++)
+                out->sum += out->currencies.v[i].balance < 0 ? -out->currencies.v[i].balance : out->currencies.v[i].balance;
         return 0;
 }
 

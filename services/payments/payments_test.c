@@ -85,6 +85,10 @@ static int captured(struct ctx *c, void *arg)
         CHECK_EQ(a.status, 200);
         CHECK_EQ(int_of(a, "sum"), 0);
         CHECK(memmem(a.body.p, a.body.n, "\"debit\":2499", 12) && memmem(a.body.p, a.body.n, "\"credit\":2499", 13));
+        CHECK_EQ(execute(w, "payments", "update transfer set amount_cur = 'GBP' where amount_minor = 500"), 1);
+        CHECK_STR(json_member(http(w, "staff", GET, "/v1/ledger/trial-balance", NULL).body, "currencies"),
+                  "[{\"currency\":\"EUR\",\"debit\":1999,\"credit\":1999,\"balance\":0},{\"currency\":\"GBP\",\"debit\":500,\"credit\":500,\"balance\":0}]");
+        CHECK_EQ(execute(w, "payments", "update transfer set amount_cur = 'EUR' where amount_minor = 500"), 1);
         CHECK_EQ(number(w, "payments", "select count(*) from intent where card_last4 like '%" PAYS "%'"), 0);
         AUDIT(&s);
         return 0;

@@ -103,6 +103,7 @@ ROUTES = [
           {"product_id": NOBODYS, "warehouse_id": NOBODYS, "delta": 5, "reason": "counted"}, ("/warehouse_id",)),
     Route("POST", "/v1/inventory/receipts", "staff", "inventory:write", True,
           {"items": [{"product_id": NOBODYS, "quantity": 5}], "warehouse_id": NOBODYS, "note": "a lorry"}, ("/warehouse_id", "/note")),
+    Route("GET", "/v1/inventory/adjustments/{id}", "staff", "inventory:read"),
     Route("GET", "/v1/inventory/receipts/{id}", "staff", "inventory:read"),
     Route("POST", "/v1/inventory/transfers", "staff", "inventory:write", True,
           {"from_warehouse_id": NOBODYS, "to_warehouse_id": NOBODYS[:-1] + "e", "items": [{"product_id": NOBODYS, "quantity": 5}], "note": "nearer"}, ("/note",)),
