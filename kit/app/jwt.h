@@ -12,6 +12,7 @@
 struct jwk;
 int  jwk_make_rs256(struct jwk **out);                  /* 2048 bits; about 100 ms: on the pool. -INTERNAL          */
 int  jwk_make_es256(struct jwk **out);
+void jwk_make_again(void);      /* for tests, which want keys and not secrets: from here on those made since the first call are given out again, in their order, then new ones */
 int  jwk_read(struct ctx *c, str json, struct jwk **out);       /* private or public; alg and kid must be there. -INVALID_ARGUMENT invalid_key */
 int  jwk_write(struct ctx *c, const struct jwk *k, bool with_private, str *out);        /* JSON in the arena        */
 str  jwk_kid(const struct jwk *k);                      /* RFC 7638 thumbprint                                      */

@@ -11,6 +11,8 @@
 #include "engine.h"
 #include "fiber.h"
 #include "hash.h"
+#include "jwt.h"
+#include "mould.h"
 #include "pool.h"
 
 enum { REQUEST_ARENA = 64 << 20, UNIT_ARENA = 8 << 20, SKIPPED = 77, LOOK_MS = 2000, STILL_MAX = 3 };
@@ -180,7 +182,7 @@ static void world_start(struct world *w, const struct service *const *services)
 {
         struct ctx c = *w->c;
         must(w, &c, app_bind(&c, &w->app, services, "all"), "the tables");
-        must(w, &c, databases_prepare(&c, &w->app), "the databases");
+        must(w, &c, databases_cast(&c, &w->app), "the databases");
         c.deadline_us = 0;
         must(w, &c, units_start(&c, &w->worker), "the services");
         must(w, &c, bus_bind(&c, &w->worker), "the bus");
@@ -200,6 +202,7 @@ struct world *world_open(struct ctx *c, const struct service *const *services)
         const char *loopback = getenv("SOUK_LOOPBACK");
         call_through_wire(loopback && !strcmp(loopback, "wire"));
         crypto_start();
+        jwk_make_again();
         snprintf(w->prefix, sizeof w->prefix, "world_%d_%d_", (int)getpid(), ++number);
         w->c = c;
         w->app = (struct app){ .config = default_config(services), .access_log = ACCESS_NONE, .db_prefix = w->prefix, .pg_transactions = 4,
@@ -224,34 +227,18 @@ void keys_of(struct world *w, const struct op *keys)
         w->worker.auth = auth_open(&(struct auth_options){ .issuer = config_str(w->app.config, "issuer"), .audience = config_str(w->app.config, "audience"), .keys = keys });
 }
 
-static void drop_databases(struct world *w, size_t n, const struct service **services)
-{
-        struct pg *admin AUTO(pg_close) = pg_open(&(struct pg_options){ .url = w->app.admin_url, .transactions_max = 1, .name = "world" });
-        struct ctx c = *w->c;
-        c.pg = admin;
-        for (size_t i = 0; i < n; i++) {
-                if (!services[i]->has_db) continue;
-                char *sql = arena_z(c.arena, arena_printf(c.arena, "drop database if exists \"%s%s\" with (force)", w->prefix, services[i]->name));
-                char *role = arena_z(c.arena, arena_printf(c.arena, "drop role if exists \"%s%s\"", w->prefix, services[i]->name));
-                if (db_exec(db(&c), sql) < 0 || db_exec(db(&c), role) < 0) fprintf(stderr, "world: %s: " STR_FMT "\n", sql, STR_ARG(c.fault.message));
-        }
-}
-
 void world_close(struct world **wp)
 {
         struct world *w = *wp;
         if (!w) return;
-        const struct service *services[SERVICES_MAX + 1];
-        size_t n = w->app.n_services;
         struct ctx c = *w->c;
-        memcpy(services, w->app.services, sizeof services);
         if (w->app.bus) events_stop(w);
         keeper_close(w);
         units_stop(&c, &w->worker);
         auth_close(&w->worker.auth);
         access_stop(&w->worker);
         worker_enter(NULL);
-        drop_databases(w, n, services);
+        databases_drop(&c, &w->app);
         app_unbind(&w->app);
         config_free(&w->app.config);
         buf_done(&w->worker.access);
@@ -322,6 +309,7 @@ static int settle_fiber(struct ctx *c, void *arg)
         return s->code;
 }
 
+/* About half a millisecond of this machine's time, however busy it is. */
 static int some_work(void *arg)
 {
         char zeros[32768] = { 0 };
@@ -329,15 +317,21 @@ static int some_work(void *arg)
         return 0;
 }
 
+void turn(void)
+{
+        struct ctx c = { .arena = arena_new(1 << 16), .op = "turn" };
+        struct digest unused;
+        must(NULL, &c, pool_run(&c, some_work, &unused), "a turn");
+        arena_free(c.arena);
+}
+
 static int settle_once(struct world *w, struct ctx *c)
 {
-        struct ctx turn = *c;
         struct settling s = { w, 0, false };
-        struct digest unused;
         GROUP(g, c);
         must(w, c, group_go(g, settle_fiber, &s), "settling");
         while (!s.done && clock_is_fake()) {
-                must(w, &turn, pool_run(&turn, some_work, &unused), "settling");
+                turn();
                 clock_advance(1);
         }
         return group_wait(g);

@@ -8,7 +8,8 @@
  *     CHECK_FAILS(w, FAILED_PRECONDITION, "out_of_stock", order_place_call(as(w, "bob"), &draft, &order));
  *     settle(w);
  *
- * Runs inside run_main. With SOUK_LOOPBACK=wire every call between services goes through JSON. Databases come from SOUK_TEST_DATABASE_URL and are dropped at the end. */
+ * Runs inside run_main. With SOUK_LOOPBACK=wire every call between services goes through JSON. Databases are made at SOUK_TEST_DATABASE_URL, as copies of
+ * moulds that stay there (mould.h), and are dropped at the end. Signing keys are made once a program (jwk_make_again). */
 #ifndef WORLD_H
 #define WORLD_H
 #include "kit.h"
@@ -37,6 +38,7 @@ int64_t number(struct world *w, const char *service, const char *sql);          
 int  execute(struct world *w, const char *service, const char *sql);
 int64_t events(struct world *w, const char *service, const char *topic);        /* emitted so far                   */
 void settle(struct world *w);                           /* everything committed is relayed and applied or parked    */
+void turn(void);                                        /* others run and answers come in, for a moment: so that a fake clock does not outrun them. Waits. */
 void run_job(struct world *w, const char *service, const char *job);            /* a job's operation, now           */
 int  try_job(struct world *w, const char *service, const char *job);            /* the same; returns its code, the fault is last()'s */
 /* A batched operation as another replica would run it: alone, in a transaction of its own, beside the batches of this worker. Waits. returns the verdict */

@@ -166,9 +166,9 @@ static int unjudged(struct ctx *c, void *arg)
         WORLD(w, c, &identity_service);
 
         CHECK_EQ(post(w, "/v1/users", ada).status, 201);
-        CHECK_OK(execute(w, "identity", "revoke select on users from current_user"));
+        CHECK_OK(execute(w, "identity", "alter table users rename to users_away"));
         for (int i = 0; i < 12; i++) CHECK(post(w, "/v1/sessions", ada_logs_in).status >= 500);
-        CHECK_OK(execute(w, "identity", "grant select on users to current_user"));
+        CHECK_OK(execute(w, "identity", "alter table users_away rename to users"));
         CHECK_EQ(post(w, "/v1/sessions", ada_logs_in).status, 201);
         return 0;
 }

@@ -145,28 +145,6 @@ int64_t free_units(struct shop *s, int product)
         return number(s->w, "inventory", say(s, "select coalesce(sum(quantity), 0)::int8 from stock where product_id = '%s'", id_of(s, product)));
 }
 
-/* About half a millisecond of this machine's time, however busy it is. */
-static int work(void *arg)
-{
-        char zeros[32768] = { 0 };
-
-        for (int i = 0; i < 8; i++) {
-                struct digest d = sha256((str){ zeros, sizeof zeros });
-                memcpy(zeros, d.b, sizeof d.b);
-        }
-        *(char *)arg = zeros[0];
-        return 0;
-}
-
-void turn(void)
-{
-        struct ctx c = { .arena = arena_new(1 << 16), .op = "turn" };
-        char done;
-
-        if (pool_run(&c, work, &done) < 0) world_wrong(__FILE__, __LINE__, "the pool is full");
-        arena_free(c.arena);
-}
-
 void pass(int ms)
 {
         for (int left = ms; left > 0; left -= 4) {

@@ -38,8 +38,8 @@ const char *etag_of(struct shop *s, struct http_answer a);                      
 const char *say(struct shop *s, const char *fmt, ...) PRINTF(2, 3);                      /* a text that lives as long as the world */
 const char *id_of(struct shop *s, int product);
 int64_t free_units(struct shop *s, int product);
-void turn(void);                                        /* others run, answers come in: so that a fake clock does not outrun them */
-void pass(int ms);                                      void sweep(struct shop *s);                             /* both sweepers, and everything they start                 */
+void pass(int ms);
+void sweep(struct shop *s);                             /* both sweepers, and everything they start                 */
 
 #define PAYS      "4242424242424242"
 #define DECLINES  "4000000000000002"

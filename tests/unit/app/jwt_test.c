@@ -405,4 +405,19 @@ TEST(keys_of_the_cookbook_read_when_they_are_of_our_kinds)
         arena_free(c.arena);
 }
 
+TEST(keys_are_each_another_until_a_test_asks_for_the_same_again)
+{
+        struct jwk *keys[5];
+        CHECK_OK(jwk_make_rs256(&keys[0]));
+        jwk_make_again();
+        CHECK_OK(jwk_make_rs256(&keys[1]));
+        CHECK_OK(jwk_make_rs256(&keys[2]));
+        jwk_make_again();
+        CHECK_OK(jwk_make_rs256(&keys[3]));
+        CHECK_OK(jwk_make_rs256(&keys[4]));
+        CHECK(!str_eq(jwk_kid(keys[0]), jwk_kid(keys[1])) && !str_eq(jwk_kid(keys[1]), jwk_kid(keys[2])));
+        CHECK(str_eq(jwk_kid(keys[1]), jwk_kid(keys[3])) && str_eq(jwk_kid(keys[2]), jwk_kid(keys[4])));
+        for (size_t i = 0; i < COUNT(keys); i++) jwk_free(&keys[i]);
+}
+
 TEST_MAIN
