@@ -196,6 +196,7 @@ static int ensure_once(struct ctx *c, const struct account *in, const struct log
                 return 0;
         TRY(user_insert(tx, &row));
         *out = user_of(&row);
+        TRY(emit(tx, &user_registered, out));
         return tx_commit(tx);
 }
 

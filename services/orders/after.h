@@ -27,11 +27,15 @@ int  order_load(struct ctx *c, const struct order_key *key, struct order *out) M
 
 /* The rows of an order's invoice. Waits. no_such_order */
 int  bill_of_order(struct ctx *c, uid order, uid buyer, struct bill_row *out) MUST_USE;
-/* Fills seller and buyer. Waits; asks identity, so not in a transaction. */
+/* Fills seller and buyer, as they were at row's issued_at. Waits; may ask identity, so not in a transaction. */
 int  bill_parties(struct ctx *c, const struct bill_row *row, struct invoice *out) MUST_USE;
 /* Fills the rest; also total and net of the row's lines. */
 int  bill_sums(struct ctx *c, const struct bill_row *row, struct invoice *out) MUST_USE;
 
+/* Writes down what the configuration says of the seller, when it is news. Waits. */
+int  seller_note(struct ctx *c) MUST_USE;
+
+extern const struct op buyer_came_op, buyer_changed_op, buyer_left_op;
 extern const struct op order_cancel_op, order_return_op, invoice_get_op, invoice_by_number_op, invoices_list_op, credit_note_get_op, credit_notes_list_op;
 extern const struct paging invoices_paging, credit_notes_paging;
 #endif

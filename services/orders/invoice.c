@@ -5,9 +5,8 @@
  *
  * Both are the same document (EN 16931): who sold what to whom, at which net, with which VAT by rate. Prices include VAT and were paid, so the net
  * is worked out from the gross (vat.h), and the parts always add up to what was paid or given back. What makes one is never changed: lines and
- * address are copies in the order, and a mistake is put right by a credit note. The seller is the configuration's. */
+ * address are copies in the order, who sold and who bought is as it was then (parties.c), and a mistake is put right by a credit note. */
 #include "after.h"
-#include "identity/identity.h"
 #include "orders_sql.h"
 #include "vat.h"
 
@@ -122,43 +121,6 @@ static money like(money m, int64_t minor)
 {
         m.minor = minor;
         return m;
-}
-
-static struct party seller_of(const struct ctx *c)
-{
-        const struct config *k = config(c);
-
-        return (struct party){ .name = config_str(k, "orders.seller-name"), .vat_id = config_str(k, "orders.seller-vat-id"),
-                .address = { .name = config_str(k, "orders.seller-name"), .line1 = config_str(k, "orders.seller-street"),
-                             .postal_code = config_str(k, "orders.seller-postal-code"), .city = config_str(k, "orders.seller-city"),
-                             .country = config_str(k, "orders.seller-country") } };
-}
-
-/* By the address in the order, or by the account when there is none; an account that is gone leaves its id. */
-static int buyer_of(struct ctx *c, const struct bill_row *row, struct party *out)
-{
-        struct user u;
-        int r;
-
-        *out = (struct party){ .id = row->buyer, .name = row->ship_to.name, .address = row->ship_to };
-        if (row->ship_to.line1.p)
-                return 0;
-        r = identity_user_call(c, &(struct user_ref){ row->buyer }, &u);
-        if (r == -NOT_FOUND) {
-                fault_clear(c);
-                return 0;
-        }
-        if (r < 0)
-                return r;
-        out->name = u.name;
-        out->email = u.email;
-        return 0;
-}
-
-int bill_parties(struct ctx *c, const struct bill_row *row, struct invoice *out)
-{
-        out->seller = seller_of(c);
-        return buyer_of(c, row, &out->buyer);
 }
 
 int bill_sums(struct ctx *c, const struct bill_row *row, struct invoice *out)

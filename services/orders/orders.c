@@ -278,9 +278,8 @@ static int order_place(struct ctx *c, const struct order_draft *in, struct order
 
 static int start(struct ctx *c, void *state)
 {
-        (void)c;
         ((struct orders_state *)state)->buyers = cache_open("buyers", &user_type, 20000, MINUTES(1));
-        return 0;
+        return seller_note(c);
 }
 
 static void stop(struct ctx *c, void *state)
@@ -351,6 +350,10 @@ const struct service orders_service = {
                 GET( "/v1/credit-notes/{number}", credit_note_get, .who = USER, .scope = "orders:read", .doc = "A credit note by its number.",
                      REFUSES("no_such_invoice"))),
         CALLS(&order_abandon_op, &order_find_op, &order_confirm_op),
+        CONSUMES(
+                ON(user_registered, buyer_came),
+                ON(user_changed,    buyer_changed),
+                ON(user_deleted,    buyer_left)),
         JOBS(EVERY(MINUTES(10), "expire-carts", carts_expire)),
         EMITS(&order_confirmed, &order_rejected, &order_cancelled, &order_returned),
         SLUGS({ "no_such_order",          404, "There is no such order, or it is not yours." },

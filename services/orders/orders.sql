@@ -153,6 +153,48 @@ select :id, line, quantity from unnest(:lines.line, :lines.quantity) as t (line,
 -- order_state_set: credit_row
 update orders set state = :state where id = :order_id;
 
+-- Parties of an invoice ---------------------------------------------------------------------------------------------------------------------------
+
+-- buyers_hear: buyer_news
+insert into buyer_was (buyer, since, name, email)
+select buyer, since, name, email from unnest(:rows.buyer, :rows.since, :rows.name, :rows.email) as t (buyer, since, name, email)
+    on conflict do nothing;
+
+-- buyers_repeat: buyer_news
+-- What says the same as the row before it says nothing.
+delete from buyer_was b
+ using (select buyer, since, name = lag(name) over w and email = lag(email) over w as repeats from buyer_was
+         where buyer = any (:rows.buyer) window w as (partition by buyer order by since)) t
+ where t.repeats and b.buyer = t.buyer and b.since = t.since;
+
+-- buyers_trim: buyer_news
+-- What no invoice and no credit note was issued under; the first row counts from ever, the last one stays unless its owner has gone.
+delete from buyer_was b
+ using (select buyer, case when lag(since) over w is null then '-infinity' else since end as from_, since,
+               coalesce(lead(since) over w, case when :gone then timestamptz 'infinity' end) as until
+          from buyer_was where buyer = any (:rows.buyer) window w as (partition by buyer order by since)) t
+ where b.buyer = t.buyer and b.since = t.since and t.until is not null
+   and not exists (select from orders o where o.buyer = t.buyer and o.invoice_no is not null and o.placed_at >= t.from_ and o.placed_at < t.until)
+   and not exists (select from orders o join credit_note k on k.order_id = o.id
+                    where o.buyer = t.buyer and o.invoice_no is not null and k.issued_at >= t.from_ and k.issued_at < t.until);
+
+-- seller_say: seller
+-- Nothing when the last row says the same.
+insert into seller_was (since, name, vat_id, street, postal_code, city, country)
+select :since, :name, :vat_id, :street, :postal_code, :city, :country
+ where not exists (select from (select * from seller_was order by since desc limit 1) s
+                    where s.name = :name and s.vat_id = :vat_id and s.street = :street and s.postal_code = :postal_code and s.city = :city and s.country = :country)
+    on conflict do nothing;
+
+-- parties_at: party_key -> parties
+-- As they were then; before the first row, as that one says.
+select b.name as buyer_name, b.email as buyer_email, s.name as seller_name, s.vat_id, s.street, s.postal_code, s.city, s.country
+  from (select) as one
+  left join lateral (select name, email from buyer_was where buyer = :buyer
+                      order by since <= :at desc, abs(extract(epoch from since - :at)) limit 1) b on true
+  left join lateral (select name, vat_id, street, postal_code, city, country from seller_was
+                      order by since <= :at desc, abs(extract(epoch from since - :at)) limit 1) s on true;
+
 -- Invoices and credit notes ----------------------------------------------------------------------------------------------------------------------
 
 -- The net is found later (vat.h): here it is only not absent.

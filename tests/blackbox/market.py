@@ -28,6 +28,9 @@ HEARD = {                                               # (who hears, its databa
     ("payments.payment_cancelled", "payments"): ("order.cancelled", "orders"),
     ("payments.payment_returned", "payments"): ("order.returned", "orders"),
     ("payments.payment_settle", "payments"): ("payment.settle_asked", "payments"),
+    ("orders.buyer_came", "orders"): ("user.registered", "identity"),
+    ("orders.buyer_changed", "orders"): ("user.changed", "identity"),
+    ("orders.buyer_left", "orders"): ("user.deleted", "identity"),
 }
 NOBODYS = "019ab4f0-0000-7000-8000-00000000dead"
 TOKEN_SECONDS = 150                                     # of the 300 that it lives
