@@ -27,7 +27,8 @@ const struct setting app_settings[] = {
         { "connections", SET_INT, "10000", 1, 1000000,
           .doc = "open connections of clients, at most, a worker; fewer when the system grants too few descriptors; a newcomer takes the place of the "
                  "longest idle, or gets 503" },
-        { "request-memory", SET_SIZE, "8MiB", 64 << 10, 1 << 30, .doc = "memory of one request, at most" },
+        { "request-memory", SET_SIZE, "16MiB", 64 << 10, 1 << 30,
+          .doc = "memory of one request, at most; never less than twice the largest body that a route takes, which for an import is 8 MiB" },
         { "waiting-memory", SET_SIZE, "64MiB", 1 << 20, 1 << 30,
           .doc = "memory of requests half come and answers half gone, at most, a worker; beyond it the clients that take longest are cut off" },
         { "head-timeout", SET_MS, "10s", 100, 3600000, .doc = "time a client has to send a request's head" },
@@ -130,6 +131,14 @@ static size_t largest_body(const struct app *a)
         return max;
 }
 
+/* What is set, but enough for the largest body and what is read from it. */
+static size_t request_memory(const struct worker *w, size_t body_max)
+{
+        int64_t wanted = config_int(w->app->config, "request-memory"), least = 2 * (int64_t)body_max;
+        if (wanted < least && w->index == 0) log_say(WARN, "request_memory_raised", L_INT("wanted", wanted), L_INT("bytes", least), L_INT("largest_body", (int64_t)body_max));
+        return (size_t)MAX(wanted, least);
+}
+
 /* Connections of clients, for one worker: what is set, but never the descriptors that the databases and the rest need to go on. */
 static int connections_max(const struct app *a)
 {
@@ -157,7 +166,7 @@ static int http_start(struct ctx *c, struct worker *w)
         o.idle_timeout_ms = (int)config_int(k, "idle-timeout");
         o.write_timeout_ms = (int)config_int(k, "write-timeout");
         o.waiting_max = (size_t)config_int(k, "waiting-memory");
-        o.arena_max = MAX((size_t)config_int(k, "request-memory"), 2 * o.limits.body_max);
+        o.arena_max = request_memory(w, o.limits.body_max);
         TRY(server_open(c, &o, edge_handle, w, &w->server));
         if (w->index == 0) a->port = server_port(w->server);
         return 0;

@@ -96,7 +96,7 @@ static const struct usual {
         { "internal", 500, any, SAY("internal"), 0, "A fault of ours." },
         { "database_away", 503, reads_db, SAY("database", "unavailable"), 1 << H_RETRY, "Something it needs is not there now." },
         { "unavailable", 503, has_op, SAY("unavailable"), 1 << H_RETRY, "Something it needs is not there now." },
-        { "deadline_exceeded", 504, has_op, SAY("deadline_exceeded"), 0, "It took longer than the route allows." },
+        { "deadline_exceeded", 504, has_op, SAY("deadline_exceeded"), 1 << H_RETRY, "It took longer than the route allows." },
 };
 static_assert(COUNT(usuals) <= 64, "a bit a row");
 
@@ -221,7 +221,7 @@ static void own_refusal(struct api *a, const struct usual *u, int status, const 
         jw_key(&a->w, "description");
         jw_str(&a->w, buf_str(&why));
         buf_heed(a->w.b, &why);
-        headers(a, status == 403 ? 0 : u ? u->headers : status == 401 ? 1 << H_CHALLENGE : status == 429 || status == 503 ? 1 << H_RETRY : 0);
+        headers(a, status == 403 ? 0 : u ? u->headers : status == 401 ? 1 << H_CHALLENGE : status == 429 || status == 503 || status == 504 ? 1 << H_RETRY : 0);
         problem_begin(a);
         usual_examples(a, u);
         for (size_t i = 0; i < own->n; i++) example_ref(a, own->v[i]);

@@ -102,7 +102,7 @@ static void challenge(struct request *q, int code)
 static void retry_after(struct request *q, int code)
 {
         int ms = q->c->fault.code == (enum code)-code ? q->c->fault.retry_after_ms : 0;
-        if (!ms && code == -UNAVAILABLE) ms = 1000;
+        if (!ms && (code == -UNAVAILABLE || code == -DEADLINE_EXCEEDED)) ms = 1000;
         str value = ms ? arena_printf(q->c->arena, "%d", (ms + 999) / 1000) : (str){ NULL, 0 };
         if (value.p) res_header(q->c, q->x, "retry-after", value);
 }

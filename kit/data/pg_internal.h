@@ -21,6 +21,7 @@
 #include "list.h"
 #include "pg.h"
 #include "sync.h"
+#include "trouble.h"
 
 enum {
         ID_BEGIN, ID_COMMIT, ID_ROLLBACK,               /* statements every connection knows; those of plans follow */
@@ -113,6 +114,7 @@ struct pg {
         char  why[200];                 /* it is down                                                           */
         char  addresses[ADDRESSES_MAX][ADDRESS_MAX];    /* what the server's name last resolved to              */
         int   n_addresses;
+        struct trouble nameless;        /* its name gives no address: we go on with those                       */
 };
 
 /* ---- pg_conn.c ------------------------------------------------------------------------------------------------ */

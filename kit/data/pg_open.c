@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "dns.h"
 #include "io.h"
+#include "log.h"
 
 enum { OPTIONS_MAX = 64, LOOKUP_MS = 1000 };
 
@@ -30,6 +31,18 @@ static bool needs_lookup(const char *host)
         return !is_number;
 }
 
+/* Says that host gave no address this time, and when it gives one again: not each time, for a pool asks often. */
+static void goes_on(struct pg *pg, const char *host, const struct ctx *asked, int code)
+{
+        struct trouble was;
+        if (code < 0 && trouble_again(&pg->nameless, code, clock_us()))
+                log_say(WARN, "database_name_unresolved", L_Z("database", pg->name), L_Z("host", host), L_Z("goes_on_with", pg->addresses[0]),
+                        L_STR("error", asked->fault.message), L_INT("failures", (int64_t)pg->nameless.failures));
+        if (code == 0 && trouble_over(&pg->nameless, &was))
+                log_say(INFO, "database_name_resolved", L_Z("database", pg->name), L_Z("host", host), L_INT("failures", (int64_t)was.failures),
+                        L_MS("after_ms", clock_us() - was.since_us));
+}
+
 /* Where host is now, into pg->addresses; where it was last when the resolver says nothing. Waits. */
 static int look_up(struct ctx *c, struct pg *pg, const char *host)
 {
@@ -37,11 +50,15 @@ static int look_up(struct ctx *c, struct pg *pg, const char *host)
         struct ctx own = *c;
         if (pg->n_addresses) ctx_limit(&own, LOOKUP_MS);
         int n = dns_lookup(&own, str_of(host), 0, found);
-        if (n < 0 && pg->n_addresses && n != -CANCELLED) return 0;
+        if (n < 0 && pg->n_addresses && n != -CANCELLED) {
+                goes_on(pg, host, &own, n);
+                return 0;
+        }
         if (n < 0) {
                 fault_copy(c, &own);
                 return n == -UNAVAILABLE ? fail_down(c, 1000, arena_printf(c->arena, "no address for the name %s", host).p) : n;
         }
+        goes_on(pg, host, &own, 0);
         pg->n_addresses = 0;
         for (int i = 0; i < n && pg->n_addresses < ADDRESSES_MAX; i++)
                 if (getnameinfo((struct sockaddr *)&found[i].to, found[i].n, pg->addresses[pg->n_addresses], ADDRESS_MAX, NULL, 0, NI_NUMERICHOST) == 0)

@@ -36,10 +36,13 @@ int64_t field_max(const struct field *f)
         return f->kind == K_LIST ? LIST_MAX_DEFAULT : STR_MAX_DEFAULT;
 }
 
+/* A number whose zero is something that can be said tells nothing of its message. */
+static bool tells(const struct field *f)        { return !f->fallback && !f->absent; }
+
 static bool msg_is_absent(const struct type *t, const void *msg)
 {
         for (size_t i = 0; i < t->n; i++)
-                if (!field_is_absent(&t->fields[i], msg)) return false;
+                if (tells(&t->fields[i]) && !field_is_absent(&t->fields[i], msg)) return false;
         return true;
 }
 
@@ -113,6 +116,17 @@ static bool name_is_good(const struct field *f)
         return key && strlen(key) == n + 3 && key[0] == '"' && !memcmp(key + 1, f->name, n) && !strcmp(key + 1 + n, "\":");
 }
 
+/* What is absent reads back as absent: in an optional message where a number tells nothing, something else must always tell. */
+static bool may_be_absent(const struct type *t)
+{
+        bool mute = false;
+        for (size_t i = 0; i < t->n; i++) {
+                if (tells(&t->fields[i]) && !t->fields[i].optional) return true;
+                mute = mute || !tells(&t->fields[i]);
+        }
+        return !mute;
+}
+
 static int field_check(const struct type *t, const struct field *f, char err[256])
 {
         bool sized = f->kind == K_STR || f->kind == K_BYTES || f->kind == K_LIST;
@@ -121,6 +135,7 @@ static int field_check(const struct type *t, const struct field *f, char err[256
         bool has_of = f->kind == K_MSG || f->kind == K_LIST;
         if (has_of != !!f->of) return lie(err, t, f, "messages and lists, and only they, say of what");
         if (f->kind == K_MSG && f->of->scalar) return lie(err, t, f, "a plain value is not a message");
+        if (f->kind == K_MSG && f->optional && !may_be_absent(f->of)) return lie(err, t, f, "when it is absent nothing in it tells: a member must be required");
         size_t size = f->kind == K_MSG ? f->of->size : kind_size(f->kind);
         if (f->size != size) return lie(err, t, f, "the size is not that of its kind");
         if (f->names && f->kind != K_I32) return lie(err, t, f, "only an int32_t or an enum is spelled as words");

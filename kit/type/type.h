@@ -42,7 +42,8 @@ struct field {
         int64_t     min, max;
         bool        optional;
         int64_t     fallback;                           /* of an optional number: what it is when JSON leaves it out or says null. It is then never
-                                                         * absent, so 0 can be said; 0: none */
+                                                         * absent, so 0 can be said; 0: none. An optional message with such a member, or one with a
+                                                         * mark, must have one that is required: that one tells whether the message is there */
         int64_t     absent;                             /* of an optional number for which 0 can be said and there is no fallback: what stands in its
                                                          * place when nothing was said, outside min to max. Made by reading JSON; C code sets it itself */
         bool        secret;                             /* never logged, never in an answer                         */

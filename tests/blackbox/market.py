@@ -205,7 +205,7 @@ def problem(answer, status, slug=None, pointer=None):
         assert pointer in [e["pointer"] for e in p.get("errors", [])], p
     if status == 401:
         assert answer.headers["www-authenticate"].startswith("Bearer")
-    if status in (429, 503):
+    if status in (429, 503, 504):
         assert int(answer.headers["retry-after"]) >= 1
     return p
 

@@ -22,6 +22,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("SOUK", str(ROOT / "build" / "souk"))
 READY_SECONDS = 60
 os.environ["SSL_CERT_DIR"] = "/nowhere"         # nothing here speaks TLS: reading the system's certificates would be most of what each client costs
+os.environ.pop("SSL_CERT_FILE", None)           # which would be read before that
 
 
 def environment(**more):

@@ -350,6 +350,7 @@ def test_names_that_cannot_be_resolved_stop_no_program_that_knew_them(place, pro
             place.buys(product, key)
             assert place.log_in(place.login("staff"))["access_token"]
             place.until(place.ready)
+            place.until(lambda: "database_name_unresolved" in place.said())
     place.check_books(product)
 
 

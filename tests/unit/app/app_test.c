@@ -65,6 +65,7 @@ static void look_around(struct run *r)
         WANT(a, "\"ready\":true");
         ask(r->port, GET_("/v1/late"), a);
         WANT(a, "HTTP/1.1 504 ");
+        WANT(a, "\r\nretry-after: 1\r\n");
         WANT(a, "\"slug\":\"deadline_exceeded\"");
         send_slowly(r);
         for (int i = 0; i < 20; i++) ask(r->port, GET_("/healthz"), a);
@@ -89,8 +90,9 @@ TEST(a_program_serves_on_two_workers_logs_a_line_a_request_and_stops)
         static struct run r;
         r = (struct run){ .services = { &words }, .client = look_around };
         ticks = 0;
-        if (RUN(&r, "--workers=2", "--log-format=json") < 0) cm_fail_msg("%d %s", r.result, r.log);
+        if (RUN(&r, "--workers=2", "--log-format=json", "--request-memory=64KiB") < 0) cm_fail_msg("%d %s", r.result, r.log);
         CHECK_EQ(lines_with(r.log, "\"event\":\"request\""), 26);
+        CHECK_EQ(lines_with(r.log, "\"event\":\"request_memory_raised\",\"wanted\":65536,\"bytes\":2097152,\"largest_body\":1048576"), 1);
         WANT(r.log, "\"level\":\"warn\",\"event\":\"request\",\"method\":\"GET\",\"path\":\"/v1/late\",\"status\":504");
         WANT(r.log, "\"path\":\"/healthz\",\"status\":200,");
         CHECK(ticks > 0);

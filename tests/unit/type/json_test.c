@@ -509,6 +509,26 @@ TEST(an_optional_number_with_a_fallback_can_be_zero_and_comes_back_when_it_is_le
         CHECK_EQ(json_read(&c, &rates_type, STR("{\"low\":101}"), &(struct rates){ 0 }, JSON_STRICT), -INVALID_ARGUMENT);
 }
 
+struct priced { int64_t vat; str name; };
+MESSAGE(priced, "a thing with its rate", F(priced, 1, vat, .optional = true, .min = 0, .max = 100, .fallback = 19), F(priced, 2, name));
+struct boxed { int32_t no; struct priced in; };
+MESSAGE(boxed, "a box with a thing or none", F(boxed, 1, no), F_MSG(boxed, 2, in, priced, .optional = true));
+
+TEST(an_optional_message_is_left_out_when_absent_though_a_number_in_it_has_a_fallback)
+{
+        static const struct { const char *text, *again; } ways[] = {
+                { "{\"no\":7}", NULL }, { "{\"no\":7,\"in\":null}", "{\"no\":7}" }, { "{\"no\":7,\"in\":{\"vat\":0,\"name\":\"x\"}}", NULL },
+                { "{\"no\":7,\"in\":{\"name\":\"x\"}}", "{\"no\":7,\"in\":{\"vat\":19,\"name\":\"x\"}}" } };
+        for (size_t i = 0; i < COUNT(ways); i++) {
+                CTX(c);
+                struct boxed r = { 0 };
+                struct buf b AUTO(buf_done) = BUF_INIT(1000);
+                CHECK_OK(json_read(&c, &boxed_type, str_of(ways[i].text), &r, JSON_STRICT));
+                json_write(&b, &boxed_type, &r);
+                CHECK_STR(buf_str(&b), ways[i].again ? ways[i].again : ways[i].text);
+        }
+}
+
 struct rated { int32_t rate; int64_t times; };
 MESSAGE(rated, "numbers for which 0 can be said and nothing too",
         F(rated, 1, rate, .optional = true, .min = 0, .max = 100, .absent = -1), F(rated, 2, times, .optional = true, .min = 0, .max = 9, .absent = 10));

@@ -83,6 +83,20 @@ TEST(rules_make_sense)
         LIES(pair, "pair.a: only an optional whole number without a fallback has a mark", F(pair, 1, a, .optional = true, .max = 2, .fallback = 1, .absent = -1));
         LIES(pair, "pair.a: the mark for absence could be said", F(pair, 1, a, .optional = true, .max = 2, .absent = 2));
         LIES(pair, "pair.a: a number with a mark for absence has a range", F(pair, 1, a, .optional = true, .absent = -1));
+        struct trip { struct pair there; };
+        static const struct field mute[] = { F(pair, 1, a, .optional = true, .max = 20, .fallback = 19), F(pair, 2, b, .optional = true) };
+        static const struct field marked[] = { F(pair, 1, a, .optional = true, .max = 20, .absent = -1), F(pair, 2, b, .optional = true) };
+        static const struct field plain_ones[] = { F(pair, 1, a, .optional = true), F(pair, 2, b, .optional = true) };
+        static const struct field told[] = { F(pair, 1, a, .optional = true, .max = 20, .fallback = 19), F(pair, 2, b) };
+        static const struct { const struct field *fields; bool lies; } shapes[] = { { mute, true }, { marked, true }, { plain_ones, false }, { told, false } };
+        for (size_t i = 0; i < COUNT(shapes); i++) {
+                const struct type inner = { "pair", "", sizeof(struct pair), _Alignof(struct pair), shapes[i].fields, 2, NULL };
+                const struct field outer[] = { F_(trip, 1, there, .kind = K_MSG, .of = &inner, .optional = true) };
+                const struct type trip = { "trip", "", sizeof(struct trip), _Alignof(struct trip), outer, 1, NULL };
+                char err[256] = "";
+                CHECK_EQ(type_check(&trip, err), shapes[i].lies ? -INTERNAL : 0);
+                CHECK_EQ(strstr(err, "trip.there: when it is absent nothing in it tells") != NULL, shapes[i].lies);
+        }
         struct plain { str s; };
         LIES(plain, "plain.s: a plain value is not a message", F_MSG(plain, 1, s, str));
 }
