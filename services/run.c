@@ -79,6 +79,9 @@ static void print_curl(const struct running *r)
                "-d '{\"items\":[{\"product_id\":\"%s\",\"quantity\":1}]}'\n", r->url, json, product);
 }
 
+/* What stays when the program has ended: on a server one has, DIR holds the accounts and the secret alone. */
+static const char *where_kept(const struct running *r)      { return r->cluster ? r->home.shown : "the database of SOUK_DATABASE_URL"; }
+
 static void print_welcome(const struct running *r)
 {
         progress_end(r);
@@ -96,7 +99,7 @@ static void print_welcome(const struct running *r)
                 printf(")\n");
                 if (r->stock) print_curl(r);
         }
-        printf("\n  Stop with Ctrl-C; everything is kept in %s\n", r->home.shown);
+        printf("\n  Stop with Ctrl-C; everything is kept in %s\n", where_kept(r));
         fflush(stdout);
 }
 
@@ -266,10 +269,11 @@ int run_command(struct args *a)
                                          .ready = ready, .progress = progress, .arg = &r };
                 status = app_run(&o) < 0;
         }
+        const char *kept = where_kept(&r);
         if (r.cluster) progress("stopping PostgreSQL", &r);
         cluster_close(&r.cluster);
         progress_end(&r);
-        if (status == 0) fprintf(stderr, "souk: stopped; everything is kept in %s\n", r.home.shown);
+        if (status == 0) fprintf(stderr, "souk: stopped; everything is kept in %s\n", kept);
         home_close(&r.home);
         arena_free(c.arena);
         return status;

@@ -148,5 +148,5 @@ void problem_write(struct request *q, int code)
 
 int stale(struct ctx *c)
 {
-        return fail_http(c, 412, ABORTED, "stale", "it was changed meanwhile: read it again, then say If-Match with its new ETag");
+        return fail_about(c, "If-Match", fail_http(c, 412, ABORTED, "stale", "it was changed meanwhile: read it again, then say If-Match with its new ETag"));
 }

@@ -45,6 +45,12 @@ void flaw_add(struct ctx *c, str pointer, const char *slug, const char *fmt, ...
         flaw_link(c, pointer, slug, detail);
 }
 
+int fail_about(struct ctx *c, const char *pointer, int code)
+{
+        flaw_link(c, str_of(pointer), c->fault.slug, c->fault.message);
+        return code;
+}
+
 static str first_flaw(struct ctx *c)
 {
         const struct flaw *first = c->fault.flaws;

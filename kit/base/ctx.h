@@ -68,6 +68,10 @@ struct ctx {
 #define fail_http(c, http, code, slug, ...)  fail_at((c), (code), (http), (slug), __FILE__, __LINE__, __VA_ARGS__)
 int  fail_at(struct ctx *c, enum code code, int http, const char *slug, const char *file, int line, const char *fmt, ...)
         PRINTF(7, 8) MUST_USE;
+/* Names the member, parameter or header that a failure is about: `return fail_about(c, "/sku", fail(c, ALREADY_EXISTS, "sku_taken", ...));`
+ *   returns  code */
+int  fail_about(struct ctx *c, const char *pointer, int code) MUST_USE;
+
 /* Adds one flaw of the input; end with flaws_fail(). pointer is copied to the arena. */
 void flaw_add(struct ctx *c, str pointer, const char *slug, const char *fmt, ...) PRINTF(4, 5);
 /* 0 when no flaw was added; else -INVALID_ARGUMENT, slug "invalid", the message naming the first. */

@@ -122,7 +122,10 @@ void check_field(struct ctx *c, const struct field *f, const void *msg, str poin
                 flaw_add(c, pointer, "required", "is required");
                 return;
         }
-        if (check_value(f, msg, &v)) flaw_add(c, pointer, v.slug, "%s", v.detail);
+        if (check_value(f, msg, &v)) {
+                bool amount = f->kind == K_MONEY && !field_is_absent(f, msg);
+                flaw_add(c, amount ? arena_printf(c->arena, STR_FMT "/amount", STR_ARG(pointer)) : pointer, v.slug, "%s", v.detail);
+        }
         if (f->kind == K_MSG) check_msg(c, f->of, field_at(f, msg), pointer);
         if (f->kind == K_LIST) elements_check(c, f, field_at(f, msg), pointer);
 }

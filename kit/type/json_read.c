@@ -257,8 +257,12 @@ static int read_value(struct scan *s, const struct field *f, void *msg, bool pat
                 return f->optional ? 1 : flawed(s, "required", "is required");
         }
         int r = read_kind(s, f, msg, patch);
-        if (r > 0 && !(s->mode & JSON_NO_CHECK) && check_value(f, msg, v)) return flawed(s, v->slug, v->detail);
-        return r;
+        if (r <= 0 || s->mode & JSON_NO_CHECK || !check_value(f, msg, v)) return r;
+        if (f->kind != K_MONEY) return flawed(s, v->slug, v->detail);
+        scan_down(s, "amount", 6);      /* the range is the amount's */
+        (void)flawed(s, v->slug, v->detail);
+        scan_up(s);
+        return 0;
 }
 
 /* ---- objects --------------------------------------------------------------------------------------------------------- */

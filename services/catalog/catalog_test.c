@@ -24,7 +24,7 @@ static int made_and_read(struct ctx *c, void *arg)
         CHECK(str_eq(a.body, first));                           /* what was told of it is what it is */
         CHECK(str_eq(http(w, NULL, GET, path, NULL).body, first));
         CHECK_STR(header_get(&a.headers, "cache-control"), "public, max-age=1");
-        expect(post(c, w, "staff", "/v1/products", draft(c, "A-1", 1999, "Halden")), 409, "sku_taken");
+        expect(post(c, w, "staff", "/v1/products", draft(c, "A-1", 1999, "Halden")), 409, "\"pointer\":\"/sku\",\"slug\":\"sku_taken\"");
         expect(http(w, NULL, GET, "/v1/products/0197f3a0-0000-7000-8000-00000000dead", NULL), 404, "no_such_product");
         expect(http(w, NULL, GET, "/v1/products/17", NULL), 400, "id");
         expect(http(w, NULL, GET, "/v1/brands", NULL), 200, "Halden");
@@ -82,6 +82,10 @@ static int refused(struct ctx *c, void *arg)
         expect(post(c, w, "alice", "/v1/products", draft(c, "A-1", 1, "B")), 403, "slug");
         expect(http(w, NULL, POST, "/v1/products", draft(c, "A-1", 1, "B")), 401, "slug");
         expect(post(c, w, "staff", "/v1/products", draft(c, "A-1", 0, "B")), 400, "/price/amount");
+        struct http_answer a = post(c, w, "staff", "/v1/products", "{\"sku\":\"\",\"name\":\"n\",\"price\":{\"amount\":-1,\"currency\":\"EUR\"},\"nam\":1}");
+        expect(a, 400, "\"/sku\"");
+        expect(a, 400, "\"/price/amount\"");
+        expect(a, 400, "\"/nam\"");
         expect(post(c, w, "staff", "/v1/products", draft(c, "A-1", -5, "B")), 400, "/price/amount");
         expect(post(c, w, "staff", "/v1/products", draft(c, "", 5, "B")), 400, "/sku");
         expect(post(c, w, "staff", "/v1/products", "{\"sku\":\"A\",\"name\":\"B\",\"price\":{\"amount\":1,\"currency\":\"ZZZ\"}}"), 400, "/price");

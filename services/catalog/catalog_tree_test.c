@@ -31,7 +31,7 @@ static int made(struct ctx *c, void *arg)
         expect(a, 201, "\"slug\":\"garden-home\"");
         id = id_text(c, a);
         expect(category(c, w, "Tools", id), 201, "Garden & Home > Tools");
-        expect(category(c, w, "Garden & Home", NULL), 409, "category_exists");
+        expect(category(c, w, "Garden & Home", NULL), 409, "\"pointer\":\"/name\",\"slug\":\"category_exists\"");
         expect(category(c, w, "A > B", NULL), 400, "/name");
         expect(category(c, w, " A", NULL), 400, "/name");
         expect(category(c, w, "A", NOBODYS), 400, "/parent_id");

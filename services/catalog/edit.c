@@ -35,7 +35,7 @@ MESSAGE(attribute, "a property of a product",
         F_LIST(T, (tag_) + 5, categories, category_path, .optional = true, .max = CATEGORIES_MAX, .doc = "Where it stands as well.", \
                .example = "[\"Gifts\"]"), \
         F_LIST(T, (tag_) + 6, tags, tag, .optional = true, .max = TAGS_MAX, .example = "[\"wool\",\"winter\"]"), \
-        F(T, (tag_) + 7, price, .doc = "Of one, VAT included; above 0, and 1,000,000,000 minor units at most."), \
+        F(T, (tag_) + 7, price, .min = 1, .max = PRICE_MAX, .doc = "Of one, VAT included."), \
         F(T, (tag_) + 8, vat_bp, .optional = true, .min = 0, .max = 10000, .fallback = VAT_BP, \
           .doc = "The VAT rate in hundredths of a percent: 1900 is 19 %, and 0 is none."), \
         F_LIST(T, (tag_) + 9, images, image_url, .optional = true, .max = IMAGES_MAX, .doc = "URLs."), \

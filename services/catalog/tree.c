@@ -247,7 +247,7 @@ static void check_reach(struct ctx *c, int depth, int64_t length)
 
 static int exists_already(struct ctx *c, str path)
 {
-        return fail(c, ALREADY_EXISTS, "category_exists", "there is a category " STR_FMT, STR_ARG(path));
+        return fail_about(c, "/name", fail(c, ALREADY_EXISTS, "category_exists", "there is a category " STR_FMT, STR_ARG(path)));
 }
 
 static int category_create(struct ctx *c, const struct category_new *in, struct category *out)

@@ -51,10 +51,6 @@ static int no_room(struct ctx *c)
 
 void draft_check(struct ctx *c, const struct product_draft *d)
 {
-        if (d->price.minor <= 0)
-                flaw_add(c, STR("/price/amount"), "too_small", "must be above 0");
-        if (d->price.minor > PRICE_MAX)
-                flaw_add(c, STR("/price/amount"), "too_large", "must be at most %d minor units", PRICE_MAX);
         if (d->category.n && !category_is_path(d->category))
                 flaw_add(c, STR("/category"), "bad_format", "must be 1 to %d names with \" > \" between them", CATEGORY_DEPTH_MAX);
         for (size_t i = 0; i < d->categories.n; i++)
@@ -257,7 +253,7 @@ int products_write(struct ctx *c, const struct writing *w)
                 int r = write_once(c, w, &all, alone);
                 if (r == 1) alone = true;
                 else if (r == -ALREADY_EXISTS && w->category_id)
-                        return fail(c, ALREADY_EXISTS, "sku_taken", "there is a product with sku " STR_FMT, STR_ARG(w->drafts->sku));
+                        return fail_about(c, "/sku", fail(c, ALREADY_EXISTS, "sku_taken", "there is a product with sku " STR_FMT, STR_ARG(w->drafts->sku)));
                 else if (r != -ALREADY_EXISTS || tries == TRIES) return r;
                 fault_clear(c);
         }
@@ -310,7 +306,7 @@ int product_rewrite(struct ctx *c, const struct product_edit *in, struct product
         TRY(row_make(c, &in->draft, in->id, &row));
         for (;;) {
                 int r = rewrite_once(c, in, &row, alone, out);
-                if (r == -ALREADY_EXISTS) return fail(c, ALREADY_EXISTS, "sku_taken", "there is a product with sku " STR_FMT, STR_ARG(in->sku));
+                if (r == -ALREADY_EXISTS) return fail_about(c, "/sku", fail(c, ALREADY_EXISTS, "sku_taken", "there is a product with sku " STR_FMT, STR_ARG(in->sku)));
                 if (r != 1) return r;
                 alone = true;
         }

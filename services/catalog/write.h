@@ -32,6 +32,6 @@ int products_write(struct ctx *c, const struct writing *w);
  *   returns  0, -NOT_FOUND no_such_product (or another vendor's), -ABORTED stale, -ALREADY_EXISTS sku_taken */
 int product_rewrite(struct ctx *c, const struct product_edit *in, struct product *out);
 
-/* What a table cannot say: the price is above zero, categories are paths. Adds flaws. */
+/* What a table cannot say: categories are paths. Adds flaws. */
 void draft_check(struct ctx *c, const struct product_draft *d);
 #endif

@@ -131,7 +131,7 @@ static int warehouse_stands(struct ctx *c, const struct warehouse_draft *in, str
 
 static int code_taken(struct ctx *c, str code)
 {
-        return fail(c, ALREADY_EXISTS, "warehouse_exists", "there is a warehouse with code " STR_FMT, STR_ARG(code));
+        return fail_about(c, "/code", fail(c, ALREADY_EXISTS, "warehouse_exists", "there is a warehouse with code " STR_FMT, STR_ARG(code)));
 }
 
 static int warehouse_open(struct ctx *c, const struct warehouse_new *in, struct warehouse *out)
@@ -155,9 +155,9 @@ static int warehouse_open(struct ctx *c, const struct warehouse_new *in, struct 
 static int default_check(struct ctx *c, const struct warehouse_draft *in, const struct warehouse *now)
 {
         if (now->is_default && !in->is_default)
-                return fail(c, FAILED_PRECONDITION, "default_warehouse", "this is the default warehouse; make another one the default instead");
+                return fail_about(c, "/is_default", fail(c, FAILED_PRECONDITION, "default_warehouse", "this is the default warehouse; make another one the default instead"));
         if (in->is_default && !in->active)
-                return fail(c, FAILED_PRECONDITION, "default_warehouse", "the default warehouse must be active");
+                return fail_about(c, "/active", fail(c, FAILED_PRECONDITION, "default_warehouse", "the default warehouse must be active"));
         return 0;
 }
 

@@ -105,10 +105,8 @@ static uid order_id_of(uid buyer, str key)
 
 static int key_reused(struct ctx *c)
 {
-        int r = fail_http(c, 422, INVALID_ARGUMENT, "idempotency_key_reused", "this Idempotency-Key was used for another order");
-
-        flaw_add(c, STR("Idempotency-Key"), "idempotency_key_reused", "was used for another order");
-        return r;
+        return fail_about(c, "Idempotency-Key",
+                          fail_http(c, 422, INVALID_ARGUMENT, "idempotency_key_reused", "this Idempotency-Key was used for another order"));
 }
 
 /* The order is there already: the same request gets the first answer, another one a refusal. */
@@ -163,9 +161,11 @@ enum { ATTEMPTS_MAX = 100 };            /* an order keeps the story of each */
 static int order_judge_seen(struct ctx *c, struct confirm *a, const struct order_seen *seen)
 {
         if (seen->attempt >= ATTEMPTS_MAX)
-                return fail(c, FAILED_PRECONDITION, "attempts_spent", "this order was refused %d times; order anew with a new Idempotency-Key", ATTEMPTS_MAX);
+                return fail_about(c, "Idempotency-Key",
+                                  fail(c, FAILED_PRECONDITION, "attempts_spent", "this order was refused %d times; order anew with a new Idempotency-Key", ATTEMPTS_MAX));
         if (seen->state == ORDER_EXPIRED)
-                return fail(c, FAILED_PRECONDITION, "order_expired", "this order ran out before it was confirmed; order anew with a new Idempotency-Key");
+                return fail_about(c, "Idempotency-Key",
+                                  fail(c, FAILED_PRECONDITION, "order_expired", "this order ran out before it was confirmed; order anew with a new Idempotency-Key"));
         a->attempt = seen->attempt + 1;
         return 0;
 }

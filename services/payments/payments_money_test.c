@@ -144,7 +144,7 @@ static int refusals(struct ctx *c, void *arg)
         SHOP(s, w, c);
         static const char *const paths[] = { PATH("01", "/refunds"), PATH("01", "/captures") };
         static const char *const bad[][3] = {
-                { "{\"amount\":{\"amount\":0,\"currency\":\"EUR\"}}", "/amount", "too_small" },
+                { "{\"amount\":{\"amount\":0,\"currency\":\"EUR\"}}", "/amount/amount", "too_small" },
                 { "{\"amount\":{\"amount\":1,\"currency\":\"EUR\"},\"reason\":\"\"}", "/reason", "too_short" },
                 { "{\"amount\":12}", "/amount", "wrong_type" },
                 { "{\"amount\":{\"amount\":5,\"currency\":\"XYZ\"}}", "/amount/currency", "bad_format" },

@@ -255,8 +255,9 @@ static int ask_judge(struct ctx *c, const struct money_ask *in, const struct ord
         s->attempt = m->attempt;
         s->amount = money_in(m, in->amount.cur[0] ? in->amount.minor : left);
         if (s->amount.minor <= left) return 0;
-        return fail(c, FAILED_PRECONDITION, s->kind == SETTLES_CAPTURE ? "over_authorised" : "over_captured", "only %lld " STR_FMT " (minor units) are left",
-                    (long long)left, STR_ARG(m->cur));
+        return fail_about(c, "/amount",
+                          fail(c, FAILED_PRECONDITION, s->kind == SETTLES_CAPTURE ? "over_authorised" : "over_captured", "only %lld " STR_FMT " (minor units) are left",
+                               (long long)left, STR_ARG(m->cur)));
 }
 
 static int ask_write(struct ctx *c, const struct money_ask *in, struct settlement *s)
@@ -293,7 +294,8 @@ static int settlement_ask(struct ctx *c, const struct money_ask *in, enum settle
                 c->replayed = true;
         }
         if (there.fingerprint != s.fingerprint)
-                return fail_http(c, 422, INVALID_ARGUMENT, "idempotency_key_reused", "this Idempotency-Key was used for another amount or reason");
+                return fail_about(c, "Idempotency-Key",
+                                  fail_http(c, 422, INVALID_ARGUMENT, "idempotency_key_reused", "this Idempotency-Key was used for another amount or reason"));
         if (there.state == PENDING && settle_all(c, &(struct settlement_list){ &there, 1 }) < 0)
                 fault_clear(c);                         /* it stands, and is settled by whoever hears of it */
         TRY(settlement_view_by_id(db(c), &(struct settlement_ref){ s.id, s.order_id }, out));

@@ -124,7 +124,7 @@ def test_a_refusal_is_judged_anew(market):
         problem(market.order(product, key=key, quantity=2), 409, "out_of_stock")
     market.receive(product, 1)
     assert market.order(product, key=key, quantity=2).status_code == 201
-    problem(market.order(product, key=key, quantity=1), 422, "idempotency_key_reused")
+    problem(market.order(product, key=key, quantity=1), 422, "idempotency_key_reused", "Idempotency-Key")
 
 
 def test_keys_of_every_shape_make_orders(market, product):

@@ -63,7 +63,7 @@ def test_a_repeat_of_a_refund_gives_the_money_back_once(shop):
     answers = [refund(shop, order, 400, key) for _ in range(3)]
     assert {a.status_code for a in answers} == {201} and len({a.json()["id"] for a in answers}) == 1
     assert answers[-1].headers["idempotency-replayed"] == "true"
-    problem(refund(shop, order, 401, key), 422, "idempotency_key_reused")
+    problem(refund(shop, order, 401, key), 422, "idempotency_key_reused", "Idempotency-Key")
     assert payment(shop, order)["refunded"]["amount"] == 400
 
 

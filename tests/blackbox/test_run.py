@@ -234,6 +234,7 @@ def test_a_server_one_has_is_used_and_none_is_started(tmp_path):
     with Souk(tmp_path, "--no-seed", prefix=wrapper) as s:
         assert not (s.data / "pg").exists()
         assert s.get("/v1/me", token=s.token("staff")).json()["role"] == "staff"
+        assert "everything is kept in the database of SOUK_DATABASE_URL" in s.printed()
         done = s.command("token")
         assert done.returncode == 1 and "private" in done.stderr
         assert s.stop(signal.SIGTERM) in (0, 143)

@@ -40,7 +40,7 @@ TEST(every_rule_is_held_against_every_value)
                            .part = { STR(""), 100 }, .parts = { (struct part[]){ { STR("a"), 1 }, { STR("123456789"), 0 } },
                                    2 } };
         assert_string_equal(wrongs(&loose_type, &l, STR("")),
-                            "/small too_small\n/colour not_a_word\n/name too_long\n/blob too_long\n/price too_large\n/part/sku too_short\n/part/quantity too_large\n"
+                            "/small too_small\n/colour not_a_word\n/name too_long\n/blob too_long\n/price/amount too_large\n/part/sku too_short\n/part/quantity too_large\n"
                             "/parts/1/sku too_long\n/parts/1/quantity too_small\n");
         struct sample s = good;
         s.parts = (struct part_list){ (struct part[]){ { STR("a"), 1 }, { STR("a"), 1 }, { STR("a"), 1 }, { STR("a"), 0 } }, 4 };

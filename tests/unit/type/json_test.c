@@ -210,7 +210,7 @@ TEST(an_optional_value_that_is_given_must_still_be_in_range)
         REFUSES(loose, "{\"small\":0}", "/small too_small\n");
         REFUSES(loose, "{\"small\":10}", "/small too_large\n");
         REFUSES(loose, "{\"blob\":\"AA\"}", "/blob too_short\n");
-        REFUSES(loose, "{\"price\":{\"amount\":0,\"currency\":\"EUR\"}}", "/price too_small\n");
+        REFUSES(loose, "{\"price\":{\"amount\":0,\"currency\":\"EUR\"}}", "/price/amount too_small\n");
         REFUSES(loose, "{\"price\":{\"amount\":5}}", "/price/currency required\n");
         REFUSES(loose, "{\"price\":5}", "/price wrong_type\n");
         REFUSES(loose, "{\"part\":{}}", "/part/sku required\n/part/quantity required\n");
