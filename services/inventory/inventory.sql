@@ -5,6 +5,7 @@
 -- stock by product and warehouse, then holds. Warehouses are locked on the way, and whoever changes one waits for no stock.
 
 -- ---- holds ---------------------------------------------------------------------------------------------------------------------
+-- Holds are found by `any`, not by a join with what is asked for: a vacuum sees the table empty, and a plan made then reads all of it for each row asked for.
 
 -- stock_lock: hold_keys -> stock_row *
 select product_id, warehouse_no, quantity, coalesce(low, -1) as low from stock
@@ -27,19 +28,21 @@ select order_id, line, attempt, product_id, warehouse_no, quantity, expires_at
 
 -- holds_remove: hold_write
 -- Exactly the rows that were read and given back; the caller counts them.
-delete from hold h using unnest(:gone.order_id, :gone.line, :gone.attempt) as t (order_id, line, attempt)
- where h.order_id = t.order_id and h.line = t.line and h.attempt = t.attempt;
+delete from hold h
+ where h.order_id = any (:gone.order_id)
+   and exists (select from unnest(:gone.order_id, :gone.line, :gone.attempt) as t (order_id, line, attempt)
+                where h.order_id = t.order_id and h.line = t.line and h.attempt = t.attempt);
 
 -- holds_commit: hold_keys
 -- What was held is sold: the hold goes, a movement stays. Stock was taken when it was held.
-with gone as (delete from hold h using unnest(:orders.id) as t (order_id) where h.order_id = t.order_id returning h.*)
+with gone as (delete from hold where order_id = any (:orders.id) returning *)
 insert into movement (ref, line, product_id, warehouse_no, delta, kind, at)
 select order_id, line, product_id, warehouse_no, -quantity, 3, :now from gone;
 
 -- holds_commit_unsold: hold_keys
 -- The same, but not of an order whose sale is booked: what it holds is a slow twin's, and goes back with the sweeper.
-with gone as (delete from hold h using unnest(:orders.id) as t (order_id)
-               where h.order_id = t.order_id and not exists (select from movement m where m.ref = h.order_id and m.kind = 3) returning h.*)
+with gone as (delete from hold h
+               where h.order_id = any (:orders.id) and not exists (select from movement m where m.ref = h.order_id and m.kind = 3) returning h.*)
 insert into movement (ref, line, product_id, warehouse_no, delta, kind, at)
 select order_id, line, product_id, warehouse_no, -quantity, 3, :now from gone;
 

@@ -6,6 +6,7 @@
 #include "shop.h"
 #include "inventory/holds.h"
 #include "loop.h"
+#include "inventory_sql.h"
 #include "orders/book.h"
 #include "payments/payments.h"
 #include "identity/identity.h"
@@ -216,6 +217,39 @@ static int warehouses(struct ctx *c, void *arg)
 }
 
 TEST(a_line_is_filled_from_several_warehouses) { CHECK_OK(run_main(warehouses, NULL)); }
+
+/* ---- plans ------------------------------------------------------------------------------------------------------------- */
+
+/* As sessions of transactions plan: for any parameters, by index alone. */
+#define PLAN_OF \
+        "create function plan_of(statement text, types text[]) returns text language plpgsql as $$ declare line text; plan text := ''; begin" \
+        "  perform set_config('enable_' || what, 'off', true) from unnest(array['hashjoin', 'mergejoin', 'seqscan', 'bitmapscan']) what;" \
+        "  perform set_config('plan_cache_mode', 'force_generic_plan', true);" \
+        "  execute 'prepare asked (' || array_to_string(types, ',') || ') as ' || statement;" \
+        "  for line in execute 'explain execute asked (null' || repeat(', null', cardinality(types) - 1) || ')' loop plan := plan || line || E'\\n'; end loop;" \
+        "  execute 'deallocate asked'; return plan; end $$"
+
+static int seen_empty(struct ctx *c, void *arg)
+{
+        static const struct { const struct query *query; const char *types; } all[] = {
+                { &holds_of_query, "uuid[]" }, { &holds_remove_query, "uuid[],int4[],int4[]" },
+                { &holds_commit_query, "uuid[],timestamptz" }, { &holds_commit_unsold_query, "uuid[],timestamptz" },
+        };
+        (void)arg;
+        SHOP(s, w, c);
+
+        execute(w, "inventory", PLAN_OF);
+        execute(w, "inventory", "vacuum analyze hold");
+        CHECK_EQ(number(w, "inventory", "select reltuples::int8 from pg_class where relname = 'hold'"), 0);
+        for (size_t i = 0; i < COUNT(all); i++) {
+                char sql[2000];
+                snprintf(sql, sizeof sql, "select (plan_of($q$%s$q$, '{%s}') ~ 'Index Scan using hold_pkey on hold[^\n]*\n *Index Cond: ')::int::int8", all[i].query->sql, all[i].types);
+                if (number(w, "inventory", sql) != 1) cm_fail_msg("%s reads the whole table", all[i].query->name);
+        }
+        return 0;
+}
+
+TEST(holds_are_found_by_their_orders_though_the_planner_last_saw_none) { CHECK_OK(run_main(seen_empty, NULL)); }
 
 /* ---- what orders says, and the sweeper ----------------------------------------------------------------------------------- */
 

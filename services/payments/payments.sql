@@ -12,7 +12,7 @@ select order_id, attempt, buyer, amount, cur, state, card_last4, :at
 -- intents_of: intent_batch -> intent_row *
 select i.order_id, i.attempt, i.buyer, i.amount_minor as amount, i.amount_cur as cur, i.state, i.card_last4
   from unnest(:rows.order_id, :rows.attempt) as t (order_id, attempt)
-  join intent i on i.order_id = t.order_id and i.attempt = t.attempt;
+ cross join lateral (select * from intent x where x.order_id = t.order_id and x.attempt = t.attempt limit 1) i;
 
 -- intent_state_of: attempt_ref -> attempt_state ?
 select state from intent where order_id = :order_id and attempt = :attempt;
