@@ -86,11 +86,21 @@ static int read_key(struct request *q)
 
 void idem_limit(size_t max)              { flights.max = max; }
 
+/* Who, where, and under which key. */
+static str flight_of(const struct request *q)
+{
+        str key = q->c->idempotency_key;
+        char *p = arena_alloc(q->c->arena, sizeof q->c->caller.id + sizeof q->endpoint + key.n);
+        if (!p) return (str){ NULL, 0 };
+        memcpy(p, &q->c->caller.id, sizeof q->c->caller.id);
+        memcpy(p + sizeof q->c->caller.id, &q->endpoint, sizeof q->endpoint);
+        memcpy(p + sizeof q->c->caller.id + sizeof q->endpoint, key.p, key.n);
+        return (str){ p, sizeof q->c->caller.id + sizeof q->endpoint + key.n };
+}
+
 static int take_off(struct request *q)
 {
-        char id[37];
-        uid_format(q->c->caller.id, id);
-        str key = arena_printf(q->c->arena, "%s %s " STR_FMT, id, q->endpoint->name, STR_ARG(q->c->idempotency_key));
+        str key = flight_of(q);
         if (!key.p) return fail(q->c, RESOURCE_EXHAUSTED, "out_of_memory", "no room for the key");
         pthread_mutex_lock(&flights.lock);
         if (!flights.set) flights.set = map_new(flights.max ? flights.max : FLIGHTS_MAX, MAP_REFUSES, NULL);

@@ -15,6 +15,8 @@
 #include "inventory_sql.h"
 #include "orders/orders.h"
 
+enum { WARY = 256 };     /* batches that lock what they sell, after one that had to be done again */
+
 struct expired_hold { uid order_id; int32_t attempt; };
 DECLARE_LIST(expired_hold);
 struct extension    { uid order_id; when expires_at; };
@@ -24,6 +26,12 @@ struct sales_lacking      { int64_t n; };
 MESSAGE(product_id, "a product", F(product_id, 1, id));
 MESSAGE(order_at, "an attempt of an order", F(order_at, 1, id), F(order_at, 2, attempt));
 MESSAGE(stock_row, "a row of stock", F(stock_row, 1, product_id), F(stock_row, 2, warehouse_no), F(stock_row, 3, quantity), F(stock_row, 4, low));
+MESSAGE(taking, "what is taken from a row of stock",
+        F(taking, 1, product_id),
+        F(taking, 2, warehouse_no),
+        F(taking, 3, quantity),
+        F(taking, 4, was),
+        F(taking, 5, low));
 MESSAGE(hold_row, "a row of hold",
         F(hold_row, 1, order_id),
         F(hold_row, 2, line),
@@ -34,7 +42,7 @@ MESSAGE(hold_row, "a row of hold",
         F(hold_row, 7, expires_at, .optional = true));
 MESSAGE(hold_keys, "what a batch looks for", F_LIST(hold_keys, 1, products, product_id), F_LIST(hold_keys, 2, orders, order_at));
 MESSAGE(hold_write, "what a batch writes",
-        F_LIST(hold_write, 1, takes, stock_row),
+        F_LIST(hold_write, 1, takes, taking),
         F_LIST(hold_write, 2, gone, hold_row),
         F_LIST(hold_write, 3, holds, hold_row),
         F(hold_write, 4, expires_at, .optional = true));
@@ -229,6 +237,22 @@ static int refusals_doubt(struct db *tx, struct batch *b, const struct plan *p)
         return twins || held.n ? fail(c, ABORTED, "held_already", "an order asked for what it holds") : 0;
 }
 
+/* Rows are read, and must be so still when they change (stock_take); a lock costs as much as the change. Locked are products that lie in several
+ * warehouses, whose sum is told, and for a while all of them when a batch had to be done again: somebody else sells the same. */
+static int stock_see(struct db *tx, const struct hold_keys *k, struct stock_row_list *stock)
+{
+        struct state *s = unit_state(db_ctx(tx));
+        bool several = false;
+
+        if (s->wary > 0) {
+                s->wary--;
+                return stock_lock(tx, k, stock);
+        }
+        TRY(stock_read(tx, k, stock));
+        for (size_t i = 1; i < stock->n; i++) several |= uid_eq(stock->v[i - 1].product_id, stock->v[i].product_id);
+        return several ? stock_lock(tx, k, stock) : 0;
+}
+
 static int inventory_hold(struct ctx *c, struct batch *b)
 {
         struct hold_keys k = { 0 };
@@ -239,11 +263,12 @@ static int inventory_hold(struct ctx *c, struct batch *b)
         bool look, take;
         size_t n_items = 0;
 
+        if (b->again) ((struct state *)unit_state(c))->wary = WARY;
         TRY(hold_keys_init(c, b, &k, &look, &n_items));
         TRY(sites_get(c, &sites));
         TX(tx, c);
         if (look) TRY(holds_lock(tx, &k, &stock, &held));
-        else      TRY(stock_lock(tx, &k, &stock));
+        else      TRY(stock_see(tx, &k, &stock));
         TRY(plan_init(c, &plan, stock, &sites, unit_state(c)));
         plan.write.expires_at = expiry(c);
         EACH_CALL(v, b) {

@@ -11,9 +11,14 @@
 select product_id, warehouse_no, quantity, coalesce(low, -1) as low from stock
  where product_id = any (:products.id) order by product_id, warehouse_no for update;
 
+-- stock_read: hold_keys -> stock_row *
+select product_id, warehouse_no, quantity, coalesce(low, -1) as low from stock
+ where product_id = any (:products.id) order by product_id, warehouse_no;
+
 -- stock_take: hold_write
-update stock s set quantity = s.quantity - t.quantity
-  from unnest(:takes.product_id, :takes.warehouse_no, :takes.quantity) as t (product_id, warehouse_no, quantity)
+-- A row that is not as it was read takes the transaction down: its quantity becomes null, and no quantity is.
+update stock s set quantity = case when s.quantity = t.was and coalesce(s.low, -1) = t.low then t.was - t.quantity end
+  from unnest(:takes.product_id, :takes.warehouse_no, :takes.quantity, :takes.was, :takes.low) as t (product_id, warehouse_no, quantity, was, low)
  where s.product_id = t.product_id and s.warehouse_no = t.warehouse_no;
 
 -- holds_insert: hold_write

@@ -140,6 +140,41 @@ static int rush(struct ctx *c, void *arg)
 
 TEST(sixty_at_once_on_two_replicas_hold_exactly_what_is_there) { CHECK_OK(run_main(rush, NULL)); }
 
+/* Takes 4 of product 0 as another replica would, and commits when the gate opens. */
+static int take_behind_the_gate(struct ctx *c, void *arg)
+{
+        struct shop *s = arg;
+        (void)c;
+        execute(s->w, "inventory", "update stock set quantity = quantity - 4 where quantity = 5; select pg_advisory_xact_lock(7)");
+        return 0;
+}
+
+static int moved_meanwhile(struct ctx *c, void *arg)
+{
+        (void)arg;
+        SHOP(s, w, c);
+        struct job_hold two = { &s, 1, 1, 2, -1, false }, one = { &s, 2, 1, 1, -1, false };
+
+        stock(&s, 0, 5);
+        GROUP(g, c);
+        CHECK_EQ(number(w, "inventory", "select count(pg_advisory_lock(7))"), 1);
+        CHECK_OK(group_go(g, take_behind_the_gate, &s));
+        while (!rows(w, "inventory", "pg_locks where locktype = 'advisory' and not granted")) { }
+        CHECK_OK(group_go(g, hold_fiber, &two));                        /* reads 5, and waits for the row to change it */
+        while (!rows(w, "inventory", "pg_locks where locktype = 'transactionid' and not granted")) { }
+        CHECK_EQ(number(w, "inventory", "select pg_advisory_unlock(7)::int::int8"), 1);
+        CHECK_OK(group_wait(g));
+        CHECK_EQ(two.code, -FAILED_PRECONDITION);
+        CHECK_EQ(free_units(&s, 0), 1);
+        CHECK_EQ(rows(w, "inventory", "hold"), 0);
+        CHECK_OK(hold_fiber(c, &one));
+        CHECK_OK(one.code);
+        CHECK_EQ(free_units(&s, 0), 0);
+        return 0;
+}
+
+TEST(a_row_that_changed_between_look_and_take_is_looked_at_again_under_its_lock) { CHECK_OK(run_main(moved_meanwhile, NULL)); }
+
 /* Two requests of one key in one batch, both replacing the hold of an attempt that is over; one asks for too much. Giving the old hold back for both would make
  * five units out of nothing. */
 static int replaced_twice(struct ctx *c, void *arg)
@@ -243,7 +278,8 @@ static int seen_empty(struct ctx *c, void *arg)
         CHECK_EQ(number(w, "inventory", "select reltuples::int8 from pg_class where relname = 'hold'"), 0);
         for (size_t i = 0; i < COUNT(all); i++) {
                 char sql[2000];
-                snprintf(sql, sizeof sql, "select (plan_of($q$%s$q$, '{%s}') ~ 'Index Scan using hold_pkey on hold[^\n]*\n *Index Cond: ')::int::int8", all[i].query->sql, all[i].types);
+                snprintf(sql, sizeof sql, "select (plan_of($q$%s$q$, '{%s}') ~ 'Index Scan using hold_pkey on hold[^\n]*\n *Index Cond: ')::int::int8",
+                         all[i].query->sql, all[i].types);
                 if (number(w, "inventory", sql) != 1) cm_fail_msg("%s reads the whole table", all[i].query->name);
         }
         return 0;

@@ -23,7 +23,7 @@ int plan_init(struct ctx *c, struct plan *p, struct stock_row_list locked, const
 {
         *p = (struct plan){ .rows = locked, .before = arena_many(c->arena, int32_t, locked.n), .site = arena_many(c->arena, const struct site *, locked.n),
                             .allocation = state->allocation, .low = state->low };
-        p->write.takes.v = arena_many(c->arena, struct stock_row, locked.n);
+        p->write.takes.v = arena_many(c->arena, struct taking, locked.n);
         if (arena_is_exhausted(c->arena))
                 return fail(c, RESOURCE_EXHAUSTED, "too_large", "the batch is too large");
         for (size_t i = 0; i < locked.n; i++) {
@@ -196,7 +196,7 @@ int plan_finish(struct plan *p, struct db *tx)
                 for (next = i; next < p->rows.n && uid_eq(p->rows.v[next].product_id, p->rows.v[i].product_id); next++) {
                         const struct stock_row *r = &p->rows.v[next];
                         if (p->before[next] != r->quantity)
-                                p->write.takes.v[p->write.takes.n++] = (struct stock_row){ r->product_id, r->warehouse_no, p->before[next] - r->quantity, r->low };
+                                p->write.takes.v[p->write.takes.n++] = (struct taking){ r->product_id, r->warehouse_no, p->before[next] - r->quantity, p->before[next], r->low };
                 }
                 TRY(product_tell(p, tx, i, next));
         }

@@ -7,7 +7,8 @@
  *         plan.c  near.c            what becomes of the rows, in memory; pure
  *     warehouses.c  stock.c         where units lie; what is read
  *
- * Whoever changes a quantity has locked every row of that product, so what is said of it (stock.changed, stock.low, stock.out) is exact. */
+ * Whoever changes a quantity has locked every row of that product, so what is said of it (stock.changed, stock.low, stock.out) is exact. A hold may
+ * only have read the one row there is: then the row changes as it was read, or the transaction fails. */
 #ifndef STOCK_H
 #define STOCK_H
 #include "inventory/inventory.h"
@@ -16,12 +17,14 @@ struct product_id  { uid id; };
 struct order_at    { uid id; int32_t attempt; };
 struct stock_row   { uid product_id; int32_t warehouse_no, quantity, low; };       /* low: -1: the default */
 struct hold_row    { uid order_id; int32_t line, attempt; uid product_id; int32_t warehouse_no, quantity; when expires_at; };
+struct taking      { uid product_id; int32_t warehouse_no, quantity, was, low; };  /* what goes from a row, and how it was read */
+DECLARE_LIST(taking);
 DECLARE_LIST(product_id);
 DECLARE_LIST(order_at);
 DECLARE_LIST(stock_row);
 DECLARE_LIST(hold_row);
 struct hold_keys   { struct product_id_list products; struct order_at_list orders; };
-struct hold_write  { struct stock_row_list takes; struct hold_row_list gone, holds; when expires_at; };
+struct hold_write  { struct taking_list takes; struct hold_row_list gone, holds; when expires_at; };
 
 /* ---- warehouses.c: where units may lie -------------------------------------------------------------------------------- */
 struct site        { int32_t no; bool active; str country; bool is_default; };
@@ -32,7 +35,7 @@ DECLARE_LIST(warehouse);
 struct warehouse_key { uid id; IF_MATCH_MEMBER; };
 struct product_ref { uid product_id; };
 enum allocation    { NEAREST, FULLEST };
-struct state       { struct cache *sites; enum allocation allocation; int32_t low; };      /* of the service, one a worker */
+struct state       { struct cache *sites; enum allocation allocation; int32_t low; int wary; };    /* of the service, one a worker */
 
 /* All warehouses, at most a second old: where one sells from. Not in a transaction. Waits. */
 int  sites_get(struct ctx *c, struct sites *out);
@@ -46,7 +49,7 @@ int  product_must_exist(struct ctx *c, uid id);
 enum nearness      { SAME_COUNTRY, SAME_REGION, SAME_CONTINENT, ELSEWHERE };
 enum nearness near_is(str a, str b);    /* ISO 3166 alpha-2; what is not known is elsewhere     */
 
-/* ---- plan.c: the stock of a transaction, decided in memory while its rows are locked ---------------------------------- */
+/* ---- plan.c: the stock of a transaction, decided in memory while its rows are locked, or are as they were when it commits - */
 enum { STOCK_MAX = 1000000000 };        /* of a product in a warehouse                            */
 struct plan {
         struct stock_row_list rows;             /* as locked, by product and warehouse; quantity: what is left       */

@@ -4,6 +4,7 @@
  * book.h - the written half of orders: look up, confirm and abandon, each for many callers in one transaction; and numbers. Private. */
 #ifndef BOOK_H
 #define BOOK_H
+#include "hash.h"
 #include "catalog/catalog.h"
 #include "orders/orders.h"
 
@@ -18,7 +19,7 @@ extern const struct type order_seen_type, confirm_type, confirmed_type;
 CONTRACT(order_find,    order_ref, order_seen)          /* attempt 0 when never seen. Batched */
 CONTRACT(order_confirm, confirm,   confirmed)           /* order_expired, order_rejected. Batched */
 
-struct orders_state { struct cache *buyers; };          /* of a worker: whom identity knows */
+struct orders_state { struct cache *buyers; struct digest fingerprints; };       /* of a worker: whom identity knows; the key of draft_fingerprint() */
 
 /* Staff act on others' orders, or import some, with a scope of their own: the role alone is not enough, nor is the scope in a customer's token. */
 static inline bool staff_may(const struct ctx *c, const char *scope)

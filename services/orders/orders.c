@@ -9,6 +9,7 @@
  * same hold and the same payment. A refusal is not stored; what it held is given up under the order's tombstone, which also
  * stops any slow twin of this attempt. */
 #include "after.h"
+#include "app.h"
 #include "breaks.h"
 #include "cart.h"
 #include "draft.h"
@@ -278,7 +279,9 @@ static int order_place(struct ctx *c, const struct order_draft *in, struct order
 
 static int start(struct ctx *c, void *state)
 {
-        ((struct orders_state *)state)->buyers = cache_open("buyers", &user_type, 20000, MINUTES(1));
+        struct orders_state *s = state;
+        s->buyers = cache_open("buyers", &user_type, 20000, MINUTES(1));
+        s->fingerprints = app_secret(c, "order fingerprints");
         return seller_note(c);
 }
 
