@@ -161,6 +161,7 @@ static int http_start(struct ctx *c, struct worker *w)
         o.port = w->index ? a->port : (int)config_int(k, "port");
         o.limits.body_max = largest_body(a);
         o.connections_max = connections_max(a);
+        fd_room(a->n_workers * (o.connections_max + DESCRIPTORS_KEPT));
         o.head_timeout_ms = (int)config_int(k, "head-timeout");
         o.body_timeout_ms = (int)config_int(k, "body-timeout");
         o.idle_timeout_ms = (int)config_int(k, "idle-timeout");

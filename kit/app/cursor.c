@@ -37,6 +37,7 @@ int cursor_write(struct ctx *c, const struct digest *list, const struct place *p
         struct digest d = sign(list, buf_str(&raw));
         buf_add(&raw, (str){ (const char *)d.b, MAC_BYTES });
         base64url_write(&text, buf_str(&raw));
+        if (buf_is_starved(&raw) || buf_is_starved(&text)) return fail(c, RESOURCE_EXHAUSTED, "out_of_memory", "no room for a cursor");
         if (buf_error(&raw) || buf_error(&text)) return fail(c, INTERNAL, "page", "a cursor is over %d bytes", CURSOR_MAX);
         *out = arena_str(c->arena, buf_str(&text));
         return out->p ? 0 : fail(c, RESOURCE_EXHAUSTED, "out_of_memory", "no room for a cursor");

@@ -275,8 +275,7 @@ static int encode(struct request *q, void *out)
         res_header(q->c, q->x, "content-type", STR("application/json"));
         if (q->members) json_write_some(q->x->body, r->op->out, out, q->endpoint->choice, q->members);
         else json_write(q->x->body, r->op->out, out);
-        if (buf_error(q->x->body)) return fail(q->c, INTERNAL, "answer_too_large", "the answer is over %zu bytes", q->x->body->max);
-        return 0;
+        return buf_error(q->x->body) ? answer_unfit(q) : 0;
 }
 
 /* ---- the way --------------------------------------------------------------------------------------------------------- */

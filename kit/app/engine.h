@@ -209,6 +209,7 @@ enum { METHOD_LIST_MAX = 80 };
 str  methods_write(unsigned allowed, char out[METHOD_LIST_MAX]);        /* "GET, HEAD" of bits 1 << method */
 void allow_write(struct request *q);                      /* Allow: the methods of the path, and Accept-Patch where one is PATCH */
 /* Writes c's fault as problem+json (RFC 9457) and sets status and headers that go with it. */
+int  answer_unfit(struct request *q);                   /* fails for the body that did not fit: over its maximum, or no memory */
 void problem_write(struct request *q, int code);
 const char *problem_slug(const struct ctx *c, int code);
 

@@ -39,7 +39,7 @@ const struct slug kit_slugs[] = {
         { "busy", 429, "Too much waits already; Retry-After says when to try again." },
         { "rate_limited", 429, "The client sent more requests to the route than it may in a minute; Retry-After says when to try again." },
         { "too_much", 429, "A limit was passed." },
-        { "out_of_memory", 429, "The request needs more memory than one may have." },
+        { "out_of_memory", 429, "The request needs more memory than one may have, or there is none now." },
         { "headers_too_large", 431, "The header fields are too many or too large." },
         { "cancelled", 499, "The client went away." },
         { "internal", 500, "A fault of ours; the log has it under trace_id." },

@@ -103,9 +103,9 @@ static int take_off(struct request *q)
         str key = flight_of(q);
         if (!key.p) return fail(q->c, RESOURCE_EXHAUSTED, "out_of_memory", "no room for the key");
         pthread_mutex_lock(&flights.lock);
-        if (!flights.set) flights.set = map_new(flights.max ? flights.max : FLIGHTS_MAX, MAP_REFUSES, NULL);
-        bool busy = map_get(flights.set, key) != NULL;
-        int r = busy ? 0 : map_put(flights.set, key, q);
+        if (!flights.set) flights.set = map_try(flights.max ? flights.max : FLIGHTS_MAX, MAP_REFUSES, NULL);
+        bool busy = flights.set && map_get(flights.set, key) != NULL;
+        int r = busy ? 0 : flights.set ? map_put(flights.set, key, q) : -RESOURCE_EXHAUSTED;
         pthread_mutex_unlock(&flights.lock);
         if (r < 0) {
                 bound_reached(BOUND_KEYS_AT_WORK);
@@ -165,7 +165,7 @@ static int say_again(struct request *q, const struct first_answer *first)
         if (first->status != 204) res_header(q->c, q->x, "content-type", STR("application/json"));
         res_header(q->c, q->x, "idempotency-replayed", STR("true"));
         buf_add(q->x->body, first->body);
-        return buf_error(q->x->body) ? fail(q->c, INTERNAL, "answer_too_large", "the kept answer does not fit") : 1;
+        return buf_error(q->x->body) ? answer_unfit(q) : 1;
 }
 
 int idem_before(struct request *q)

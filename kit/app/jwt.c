@@ -15,7 +15,7 @@
 #include "pool.h"
 #include "text.h"
 
-enum { TOKEN_MAX = 4096, LEEWAY_S = 60, KID_MAX = 128, KEPT_MAX = 16 };
+enum { TOKEN_MAX = 4096, LEEWAY_S = 60, KID_MAX = 128, CHECK_BYTES = 16 * 1024, KEPT_MAX = 16 };
 enum alg { RS256, ES256 };
 static const char *const alg_names[] = { "RS256", "ES256" };
 
@@ -277,6 +277,14 @@ int jwk_write(struct ctx *c, const struct jwk *k, bool with_private, str *out)
         return buf_error(&b) || !out->p ? fail(c, RESOURCE_EXHAUSTED, "out_of_memory", "no room for a key") : 0;
 }
 
+/* The libraries fail alike for want of memory and for what is wrong, and whoever is told that a token is wrong logs in anew: is there any? */
+static bool is_starved(void)
+{
+        void *volatile some = alloc_should_fail() ? NULL : malloc(CHECK_BYTES);
+        free(some);
+        return !some;
+}
+
 /* ---- signing ------------------------------------------------------------------------------------------------------------ */
 
 struct signing { const struct jwk *key; str payload; char *compact; };
@@ -294,7 +302,7 @@ static int sign_on_pool(void *arg)
         if (jws && cjose_jws_export(jws, &text, &err)) s->compact = strdup(text);
         cjose_jws_release(jws);
         if (h) cjose_header_release(h);
-        return s->compact ? 0 : -INTERNAL;
+        return s->compact ? 0 : is_starved() ? -RESOURCE_EXHAUSTED : -INTERNAL;
 }
 
 static void put_text(struct jw *w, const char *name, str s)
@@ -343,6 +351,7 @@ int jwt_sign(struct ctx *c, const struct jwk *k, const struct claims *claims, st
         struct signing s = { .key = k, .payload = buf_str(&b) };
         int r = pool_run(c, sign_on_pool, &s);
         if (r == -INTERNAL) return fail(c, INTERNAL, "signing", "the token could not be signed");
+        if (r == -RESOURCE_EXHAUSTED) return fail(c, RESOURCE_EXHAUSTED, "busy", "there is no thread or no memory to sign a token with");
         TRY(r);
         *out = arena_str(c->arena, str_of(s.compact));
         free(s.compact);
@@ -355,6 +364,7 @@ int jwt_sign(struct ctx *c, const struct jwk *k, const struct claims *claims, st
 static int bad(struct ctx *c, const char *why)
 {
         fault_clear(c);
+        if (arena_is_exhausted(c->arena) || is_starved()) return fail(c, RESOURCE_EXHAUSTED, "out_of_memory", "there is no memory to check a token with");
         return fail(c, UNAUTHENTICATED, "invalid_token", "the token %s", why);
 }
 

@@ -28,7 +28,7 @@ struct claims {                 /* of an access token, RFC 9068 section 2.2     
 extern const char *const role_names[];                  /* "customer", "vendor", "staff", "admin", "service"        */
 int  jwt_sign(struct ctx *c, const struct jwk *k, const struct claims *claims, str *out);       /* on the pool; k is borrowed meanwhile. Waits. */
 /* Checks signature, typ, iss, aud, exp and iat against `now` (60 s of leeway for iat/nbf only).
- *   find   the key for a kid; NULL: none       returns  0, -UNAUTHENTICATED slug invalid_token with the reason in the message */
+ *   find   the key for a kid; NULL: none       returns  0, -UNAUTHENTICATED slug invalid_token with the reason in the message, -RESOURCE_EXHAUSTED */
 typedef const struct jwk *(*jwk_find)(void *arg, str kid);
 int  jwt_verify(struct ctx *c, str token, jwk_find find, void *arg, str iss, str aud, when now, struct claims *out);
 #endif

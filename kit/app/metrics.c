@@ -43,7 +43,9 @@ static struct family *family_of(const struct metric_family *f)
         for (size_t i = 0; i < all.n; i++)
                 if (all.families[i].of == f) return &all.families[i];
         assert(all.n < FAMILIES_MAX);
-        all.families[all.n] = (struct family){ .of = f, .by_labels = map_new(SERIES_MAX + 1, MAP_REFUSES, NULL) };
+        struct map *by_labels = map_try(SERIES_MAX + 1, MAP_REFUSES, NULL);
+        if (!by_labels) return NULL;
+        all.families[all.n] = (struct family){ .of = f, .by_labels = by_labels };
         return &all.families[all.n++];
 }
 
@@ -63,35 +65,47 @@ static int labels_cmp(const struct metric *a, const struct metric *b)
         return 0;
 }
 
+static struct metric *series_free(struct metric *m)
+{
+        for (size_t i = 0; m && i < LABELS_MAX; i++) free(m->labels[i]);
+        free(m);
+        return NULL;
+}
+
 static struct metric *series_new(struct family *f, const char *const *values, str key)
 {
-        struct metric *m = calloc(1, sizeof *m), **at = &f->first;
-        if (!m) abort();
+        struct metric *m = alloc_should_fail() ? NULL : calloc(1, sizeof *m), **at = &f->first;
+        bool made = m;
+        for (size_t i = 0; made && i < n_labels(f->of); i++) made = (m->labels[i] = strndup(values[i], LABEL_MAX_BYTES)) != NULL;
+        if (!made || map_put(f->by_labels, key, m) < 0) return series_free(m);
         m->family = f->of;
-        for (size_t i = 0; i < n_labels(f->of); i++)
-                if (!(m->labels[i] = strndup(values[i], LABEL_MAX_BYTES))) abort();
         while (*at && labels_cmp(*at, m) < 0) at = &(*at)->next;
         m->next = *at;
         *at = m;
         f->n++;
-        if (map_put(f->by_labels, key, m) < 0) abort();
         return m;
+}
+
+static struct metric *series_of(struct family *f, const char *const *values, str key)
+{
+        static const char *const other[] = { "other", "other", "other", "other" };
+        static const char others[] = "other\nother\nother\nother\n";
+        struct metric *m = map_get(f->by_labels, key);
+        if (m || f->n < SERIES_MAX) return m ? m : series_new(f, values, key);
+        bound_reached(BOUND_METRIC_SERIES);
+        m = map_get(f->by_labels, STR(others));
+        return m ? m : series_new(f, other, STR(others));
 }
 
 struct metric *metric_of(const struct metric_family *family, const char *const *values)
 {
-        static const char *const other[] = { "other", "other", "other", "other" };
         char text[LABELS_MAX * (LABEL_MAX_BYTES + 1)];
         str key = { text, 0 };
         size_t n = n_labels(family);
         for (size_t i = 0; i < n; i++) key.n += (size_t)snprintf(text + key.n, LABEL_MAX_BYTES + 1, "%.*s\n", LABEL_MAX_BYTES - 1, values[i]);
         pthread_mutex_lock(&all.lock);
         struct family *f = family_of(family);
-        struct metric *m = map_get(f->by_labels, key);
-        if (!m && f->n >= SERIES_MAX) bound_reached(BOUND_METRIC_SERIES);
-        if (!m && f->n >= SERIES_MAX && values != other) m = map_get(f->by_labels, STR("other\nother\nother\nother\n"));
-        if (!m && f->n >= SERIES_MAX) m = series_new(f, other, STR("other\nother\nother\nother\n"));
-        if (!m) m = series_new(f, values, key);
+        struct metric *m = f ? series_of(f, values, key) : NULL;
         pthread_mutex_unlock(&all.lock);
         return m;
 }
@@ -108,7 +122,7 @@ static struct cell *cell_new(struct metric *m, int index)
 {
         size_t buckets = m->family->kind == METRIC_HISTOGRAM ? BUCKETS : 0, bytes = sizeof(struct cell) + buckets * sizeof(atomic_int_least64_t);
         struct cell *new = aligned_alloc(64, (bytes + 63) / 64 * 64), *old = NULL;
-        if (!new) abort();
+        if (!new) return NULL;
         memset((void *)new, 0, (bytes + 63) / 64 * 64);
         if (atomic_compare_exchange_strong(&m->cells[index], &old, new)) return new;
         free(new);                      /* the shared cell: another thread was first */
@@ -117,6 +131,7 @@ static struct cell *cell_new(struct metric *m, int index)
 
 static struct cell *cell_of(struct metric *m, int index)
 {
+        if (UNLIKELY(!m)) return NULL;
         struct cell *cell = atomic_load_explicit(&m->cells[index], memory_order_acquire);
         return LIKELY(cell) ? cell : cell_new(m, index);
 }
@@ -131,12 +146,14 @@ static void add(atomic_int_least64_t *v, int64_t n, int index)
 void metric_add(struct metric *m, int64_t n)
 {
         int i = cell_index();
-        add(&cell_of(m, i)->value, n, i);
+        struct cell *cell = cell_of(m, i);
+        if (cell) add(&cell->value, n, i);
 }
 
 void metric_set(struct metric *m, int64_t v)
 {
-        atomic_store_explicit(&cell_of(m, cell_index())->value, v, memory_order_relaxed);
+        struct cell *cell = cell_of(m, cell_index());
+        if (cell) atomic_store_explicit(&cell->value, v, memory_order_relaxed);
 }
 
 void metric_observe(struct metric *m, int64_t us)
@@ -144,6 +161,7 @@ void metric_observe(struct metric *m, int64_t us)
         int i = cell_index();
         size_t b = 0;
         struct cell *cell = cell_of(m, i);
+        if (!cell) return;
         while (b < BUCKETS && us > bounds[b]) b++;
         add(&cell->value, 1, i);
         add(&cell->sum, us, i);

@@ -101,8 +101,10 @@ static void challenge(struct request *q, int code)
 
 static void retry_after(struct request *q, int code)
 {
-        int ms = q->c->fault.code == (enum code)-code ? q->c->fault.retry_after_ms : 0;
-        if (!ms && (code == -UNAVAILABLE || code == -DEADLINE_EXCEEDED)) ms = 1000;
+        const struct fault *f = &q->c->fault;
+        bool told = f->code == (enum code)-code, busy = told && code == -RESOURCE_EXHAUSTED && f->slug && !strcmp(f->slug, "busy");
+        int ms = told ? f->retry_after_ms : 0;
+        if (!ms && (busy || code == -UNAVAILABLE || code == -DEADLINE_EXCEEDED)) ms = 1000;
         str value = ms ? arena_printf(q->c->arena, "%d", (ms + 999) / 1000) : (str){ NULL, 0 };
         if (value.p) res_header(q->c, q->x, "retry-after", value);
 }
@@ -129,6 +131,12 @@ void allow_write(struct request *q)
         char list[METHOD_LIST_MAX];
         res_header(q->c, q->x, "allow", methods_write(q->match.allowed, list));
         if (q->match.allowed & 1u << PATCH) accept_patch(q);
+}
+
+int answer_unfit(struct request *q)
+{
+        if (buf_is_starved(q->x->body)) return fail(q->c, RESOURCE_EXHAUSTED, "out_of_memory", "there is no memory for the answer");
+        return fail(q->c, INTERNAL, "answer_too_large", "the answer is over %zu bytes", q->x->body->max);
 }
 
 void problem_write(struct request *q, int code)

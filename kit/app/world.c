@@ -408,7 +408,7 @@ struct http_answer http_message(struct world *w, const char *who, const char *me
         if (eaten <= 0) return (struct http_answer){ 0 };
         c->deadline_us = 0;
         edge_answer(c, &x, &w->worker, &(struct in_hand){ .caller = who ? &caller : NULL, .body = str_cut(text, (size_t)eaten, text.n) });
-        if (x.no_memory || buf_error(&body) < 0) return (struct http_answer){ .status = 500 };       /* as the server does */
+        if (x.no_memory || buf_error(&body) < 0) return (struct http_answer){ .status = x.no_memory || buf_is_starved(&body) ? 429 : 500 };     /* as the server does */
         return (struct http_answer){ x.status ? x.status : body.n ? 200 : 204, arena_str(c->arena, buf_str(&body)), x.out };
 }
 

@@ -150,19 +150,29 @@ static void block_use(struct arena *a, struct block *b, char *from)
         a->end = from + MIN(left, there);
 }
 
-struct arena *arena_new(size_t max_bytes)
+static struct arena *arena_make(size_t max_bytes)
 {
         struct block *b = block_get(SIZE_LEAST);
-        if (!b) {
-                fputs("out of memory\n", stderr);
-                abort();
-        }
+        if (!b) return NULL;
         b->older = NULL;
         struct arena *a = (struct arena *)((char *)b + BLOCK_HEAD);
         UNPOISON(a, ARENA_HEAD);
         *a = (struct arena){ .first = b, .max = max_bytes };
         block_use(a, b, (char *)a + ARENA_HEAD);
         return a;
+}
+
+struct arena *arena_try(size_t max_bytes)
+{
+        return alloc_should_fail() ? NULL : arena_make(max_bytes);
+}
+
+struct arena *arena_new(size_t max_bytes)
+{
+        struct arena *a = arena_make(max_bytes);
+        if (a) return a;
+        fputs("out of memory\n", stderr);
+        abort();
 }
 
 /* Gives all blocks back but `keep`, which may be NULL. */

@@ -14,6 +14,7 @@
 struct arena;
 
 struct arena *arena_new(size_t max_bytes);              /* never NULL: out of memory at birth ends the process      */
+struct arena *arena_try(size_t max_bytes);              /* the same for what can be refused: NULL when there is no memory */
 struct arena *arena_free(struct arena *a);              /* takes NULL, returns NULL                                 */
 static inline void arena_end(struct arena **a)          { *a = arena_free(*a); }        /* struct arena *a AUTO(arena_end) = ...; */
 void   arena_reset(struct arena *a);                    /* all memory back, the first block kept                    */

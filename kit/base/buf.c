@@ -28,7 +28,7 @@ void buf_done(struct buf *b)
 void buf_clear(struct buf *b)
 {
         b->start = b->n = 0;
-        b->failed = false;
+        b->failed = b->starved = false;
 }
 
 int buf_error(const struct buf *b)
@@ -68,7 +68,7 @@ char *buf_room_slow(struct buf *b, size_t want)
         size_t most = b->max > SIZE_MAX / 2 ? SIZE_MAX : MAX(b->max * 2, (size_t)FIRST_CAP);
         size_t doubled = b->cap > most / 2 ? most : b->cap * 2;
         if (!resize(b, MAX(MAX(doubled, need), (size_t)FIRST_CAP))) {
-                b->failed = true;
+                b->failed = b->starved = true;
                 return NULL;
         }
         return b->p + b->n;
@@ -136,7 +136,7 @@ void buf_vprintf(struct buf *b, const char *fmt, va_list ap)
                 /* vsnprintf wants a byte for the NUL, which is not ours to keep and may not fit under the maximum */
                 char *tail = alloc_should_fail() ? NULL : malloc((size_t)n + 1);
                 if (tail && vsnprintf(tail, (size_t)n + 1, fmt, again) == n) buf_add(b, (str){ tail, (size_t)n });
-                else b->failed = true;
+                else b->failed = b->starved = true;             /* whatever it was, there was no memory for it */
                 free(tail);
         }
         va_end(again);

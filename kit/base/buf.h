@@ -15,7 +15,7 @@ struct buf {
         char  *p;               /* owned; the live bytes are p[start .. start+n)      */
         size_t start, n, cap;
         size_t max;             /* live bytes never pass this                         */
-        bool   failed;          /* sticky: the maximum was passed or memory ran out   */
+        bool   failed, starved; /* sticky: the maximum was passed or memory ran out; the latter */
 };
 #define BUF_INIT(max_bytes) { .max = (max_bytes) }
 
@@ -24,6 +24,7 @@ void  buf_done(struct buf *b);                          /* frees; the buf may be
 void  buf_clear(struct buf *b);                         /* n = 0, error gone, memory kept                           */
 static inline str buf_str(const struct buf *b)          { return (str){ b->p ? b->p + b->start : "", b->n }; }
 int   buf_error(const struct buf *b);                   /* 0 or -RESOURCE_EXHAUSTED                                 */
+static inline bool buf_is_starved(const struct buf *b)  { return b->starved; }  /* it was not the maximum: there is no memory */
 
 /* Room for at least `want` more bytes, to be filled by the caller and then counted with buf_added(). NULL on failure. */
 char *buf_room_slow(struct buf *b, size_t want);        /* when it is not there yet; use buf_room()                 */

@@ -28,10 +28,10 @@ int    box_open(struct arena *a, const uint8_t key[32], str box, str *out);
 
 /* Passwords: argon2id (RFC 9106) with 19 MiB and two passes, as OWASP advises; about 18 ms on purpose, so run them on the pool.
  *   argon2id_make   0, or -RESOURCE_EXHAUSTED no 19 MiB now; out is NUL-terminated and names its own costs
- *   argon2id_check  true when `hash` was made of this password; a hash that is none is false, at once */
+ *   argon2id_check  1 when `hash` was made of this password, 0 when not, at once when it is no hash; -RESOURCE_EXHAUSTED no 19 MiB now */
 enum { ARGON2ID_MAX = 128 };
 int    argon2id_make(str password, char out[ARGON2ID_MAX]) MUST_USE;
-bool   argon2id_check(str password, const char *hash);
+int    argon2id_check(str password, const char *hash) MUST_USE;
 
 /* A repeatable stream for seeds and schedules (xoshiro256**, seeded by splitmix64); not for secrets. */
 struct rand { uint64_t s[4]; };

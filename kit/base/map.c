@@ -7,6 +7,7 @@
  * no tombstones and a lookup ends at the first empty slot. Entries lie on a ring from the least to the most recently used
  * (in order of insertion when the map refuses). */
 #include "map.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include "arena.h"
 #include "hash.h"
@@ -32,15 +33,32 @@ struct map {
         struct link  ages;              /* oldest first */
 };
 
-struct map *map_new(size_t max, enum map_full full, void (*drop)(void *value))
+static struct map *map_make(size_t max, enum map_full full, void (*drop)(void *value))
 {
         assert(max > 0);
         struct map *m = calloc(1, sizeof *m);
         struct slot *slots = calloc(SLOTS_FIRST, sizeof *slots);
-        if (!m || !slots) abort();
+        if (!m || !slots) {
+                free(m);
+                free(slots);
+                return NULL;
+        }
         *m = (struct map){ .slots = slots, .mask = SLOTS_FIRST - 1, .max = max, .full = full, .drop = drop };
         list_init(&m->ages);
         return m;
+}
+
+struct map *map_try(size_t max, enum map_full full, void (*drop)(void *value))
+{
+        return alloc_should_fail() ? NULL : map_make(max, full, drop);
+}
+
+struct map *map_new(size_t max, enum map_full full, void (*drop)(void *value))
+{
+        struct map *m = map_make(max, full, drop);
+        if (m) return m;
+        fputs("out of memory\n", stderr);
+        abort();
 }
 
 static void drop(const struct map *m, void *value)

@@ -13,6 +13,7 @@ struct map;
 enum map_full { MAP_REFUSES, MAP_EVICTS };              /* when max is reached */
 
 struct map *map_new(size_t max, enum map_full full, void (*drop)(void *value));   /* drop may be NULL; never NULL   */
+struct map *map_try(size_t max, enum map_full full, void (*drop)(void *value));   /* NULL when there is no memory   */
 struct map *map_free(struct map *m);                    /* takes NULL, returns NULL; drops every value              */
 size_t map_count(const struct map *m);
 void  *map_get(struct map *m, str key);                 /* NULL when absent; refreshes its age                      */

@@ -370,11 +370,11 @@ static void cancel_main(void *arg)
 {
         struct cancel *cancel = arg;
         struct pg *pg = cancel->pg;
-        struct ctx c = { .arena = arena_new(64 * 1024), .op = "db_cancel", .pg = pg, .deadline_us = deadline_in(DRAIN_MS) };
+        struct ctx c = { .arena = arena_try(64 * 1024), .op = "db_cancel", .pg = pg, .deadline_us = deadline_in(DRAIN_MS) };
         uint64_t ended = cancel->conn ? cancel->conn->ended : 0;
         int code = 0;
         cancel->fiber = fiber_self();
-        while (code == 0 && cancel->conn && is_left(cancel->conn)) {
+        while (c.arena && code == 0 && cancel->conn && is_left(cancel->conn)) {         /* no memory: the connection is given up */
                 if (cancel->conn->ended != ended) c.deadline_us = deadline_in(DRAIN_MS);        /* it is another's turn */
                 ended = cancel->conn->ended;
                 cancel->conn->cancels++;

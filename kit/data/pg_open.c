@@ -115,6 +115,10 @@ static int parse(struct ctx *c, const char *url, PQconninfoOption **out)
         char *err = NULL;
         *out = PQconninfoParse(url, &err);
         if (*out) return 0;
+        if (!err || !strncmp(err, "out of memory", 13)) {
+                PQfreemem(err);
+                return fail(c, RESOURCE_EXHAUSTED, "memory", "no memory for a connection string");
+        }
         int code = fail(c, INVALID_ARGUMENT, "database_url", "not a connection string: %.*s", (int)strcspn(err ? err : "", "\n"),
                         err ? err : "");
         PQfreemem(err);

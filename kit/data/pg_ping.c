@@ -33,12 +33,12 @@ static int ask(struct ctx *c, struct pg *pg, struct pg_mood *mood)
 static void watch_main(void *arg)
 {
         struct pg *pg = arg;
-        struct ctx c = { .arena = arena_new(64 * 1024), .op = "db_read_only" };
+        struct ctx c = { .arena = arena_try(64 * 1024), .op = "db_read_only" };
         struct pg_mood mood = { .read_only = true };
         int64_t since_us = clock_us();
         pg->watcher = fiber_self();
         log_say(WARN, "database_read_only", L_Z("database", pg->name));
-        while (mood.read_only && !pg->closing && fiber_sleep(&c, AGAIN_MS) == 0) {
+        while (c.arena && mood.read_only && !pg->closing && fiber_sleep(&c, AGAIN_MS) == 0) {
                 arena_reset(c.arena);
                 fault_clear(&c);
                 c.deadline_us = deadline_in(ANSWER_MS);

@@ -46,8 +46,8 @@ static void drain_main(void *arg)
 {
         struct conn *k = arg;
         struct pg *pg = k->pg;
-        struct ctx c = { .arena = arena_new(16 * 1024), .op = "db_drain", .pg = pg, .deadline_us = deadline_in(DRAIN_MS) };
-        while (!k->lost && (k->n || k->cancel))
+        struct ctx c = { .arena = arena_try(16 * 1024), .op = "db_drain", .pg = pg, .deadline_us = deadline_in(DRAIN_MS) };
+        while (c.arena && !k->lost && (k->n || k->cancel))
                 if (event_flag_wait(&c, &k->quiet) < 0) break;
         put(k);
         arena_free(c.arena);

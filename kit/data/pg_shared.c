@@ -68,11 +68,11 @@ static int attempt(struct ctx *c, struct pg *pg)
 static void keeper_main(void *arg)
 {
         struct pg *pg = arg;
-        struct ctx c = { .arena = arena_new(256 * 1024), .op = "db_connect", .pg = pg };
+        struct ctx c = { .arena = arena_try(256 * 1024), .op = "db_connect", .pg = pg };
         int backoff_ms = BACKOFF_MIN_MS;
         pg->keeper = fiber_self();
         pg_bury(pg);
-        while (!pg->closing && attempt(&c, pg) < 0 && !fiber_is_cancelled()) {
+        while (c.arena && !pg->closing && attempt(&c, pg) < 0 && !fiber_is_cancelled()) {
                 int ms = backoff_ms / 2 + (int)random_below((uint32_t)backoff_ms / 2 + 1);
                 pg->next_try_us = deadline_in(ms);
                 state_set(pg, PG_DOWN);

@@ -88,6 +88,7 @@ static const char *slug_of(int status)
 {
         static const struct { int status; const char *slug; } slugs[] = {
                 { 408, "too_slow" }, { 411, "length_required" }, { 413, "body_too_large" }, { 414, "target_too_long" }, { 417, "unknown_expectation" },
+                { 429, "out_of_memory" },
                 { 431, "headers_too_large" }, { 500, "internal" }, { 501, "unimplemented" }, { 503, "too_many_connections" }, { 505, "unknown_version" } };
         for (size_t i = 0; i < COUNT(slugs); i++)
                 if (slugs[i].status == status) return slugs[i].slug;
@@ -96,9 +97,10 @@ static const char *slug_of(int status)
 
 void answer_problem(struct exchange *x, int status, const char *detail)
 {
-        static const struct header type = { { "content-type", 12 }, { "application/problem+json", 24 } };
+        static const struct header fields[] = { { { "content-type", 12 }, { "application/problem+json", 24 } }, { { "retry-after", 11 }, { "1", 1 } } };
+        size_t n = status == 429 || status == 503 ? 2 : 1;
         x->status = status;
-        x->out = (struct headers){ .v = (struct header *)(uintptr_t)&type, .n = 1, .cap = 1 };  /* full: one more moves it to the arena */
+        x->out = (struct headers){ .v = (struct header *)(uintptr_t)fields, .n = n, .cap = n }; /* full: one more moves it to the arena */
         buf_clear(x->body);
         buf_printf(x->body, "{\"type\":\"/docs#%s\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\",\"slug\":\"%s\"}", slug_of(status), status_reason(status),
                    status, detail, slug_of(status));
@@ -108,8 +110,9 @@ int answer_write(struct conn *k, struct exchange *x, bool close)
 {
         struct buf *out = &k->desk->out;
         if (x->no_memory || buf_error(x->body) < 0) {
-                bound_reached(BOUND_HTTP_ANSWER);
-                answer_problem(x, 500, "the answer is larger than this server sends");
+                bool too_large = !x->no_memory && !buf_is_starved(x->body);
+                if (too_large) bound_reached(BOUND_HTTP_ANSWER);
+                answer_problem(x, too_large ? 500 : 429, too_large ? "the answer is larger than this server sends" : "there is no memory for the answer");
         }
         int status = x->status ? x->status : x->body->n ? 200 : 204;
         bool silent = has_no_body(status), show = !silent && x->head.method != HEAD;

@@ -156,7 +156,6 @@ static void exchange_forget(struct conn *k)
 static void refuse(struct conn *k, int status, const char *detail)
 {
         struct exchange x = { .conn = k, .body = &k->desk->body, .peer = sock_peer(k->sock) };
-        struct ctx c = { .arena = k->desk->arena };
         str in = buf_str(&k->desk->in);
         if (str_starts(in, STR("HEAD ")) || str_starts(in, STR("\r\nHEAD "))) x.head.method = HEAD;   /* however wrong the rest of it is */
         exchange_forget(k);
@@ -166,7 +165,6 @@ static void refuse(struct conn *k, int status, const char *detail)
         else if (status == 413) bound_reached(BOUND_HTTP_BODY);
         else if (status == 408) bound_reached(BOUND_HTTP_HEAD_TIME);
         answer_problem(&x, status, detail);
-        if (status == 503) res_header(&c, &x, "retry-after", STR("1"));
         if (!k->refused) k->server->stats.refused++;
         if (answer_write(k, &x, true) < 0 || conn_flush(k) < 0) return;
         linger(k);

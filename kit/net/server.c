@@ -42,7 +42,11 @@ struct desk *desk_get(struct server *s)
         }
         struct desk *d = alloc_should_fail() ? NULL : calloc(1, sizeof *d);
         if (!d) return NULL;
-        d->arena = arena_new(s->o.arena_max);
+        d->arena = arena_try(s->o.arena_max);
+        if (!d->arena) {
+                free(d);
+                return NULL;
+        }
         /* The parser decides before `in` is full: a head that does not end within these is refused. */
         buf_init(&d->in, s->o.limits.line_max + s->o.limits.headers_max_bytes + 64 + READ_BYTES);
         buf_init(&d->out, s->o.arena_max + FLUSH_BYTES + INLINE_BYTES + 4096);

@@ -23,7 +23,7 @@ struct exchange {                       /* one request and its answer           
         struct buf   *body;             /* owned by the connection; what the handler adds is sent */
         struct headers out;             /* grow with res_header()                                 */
         bool          close;            /* close the connection after this answer                 */
-        bool          no_memory;        /* a header could not be kept: the answer becomes 500      */
+        bool          no_memory;        /* a header could not be kept: the answer becomes 429      */
         void         *app;              /* the handler's own                                      */
         struct conn  *conn;             /* the server's own                                       */
 };

@@ -75,13 +75,15 @@ static void run_child(void *arg)
 int group_go(struct group *g, int (*fn)(struct ctx *c, void *arg), void *arg)
 {
         struct child *ch = alloc_should_fail() ? NULL : calloc(1, sizeof *ch);
+        struct arena *arena = ch ? arena_try(CHILD_ARENA_BYTES) : NULL;
         const struct ctx *p = g->c;
+        if (!arena) ch = child_free(ch);
         if (ch) {
                 ch->group = g;
                 ch->fn = fn;
                 ch->arg = arg;
                 ch->c = (struct ctx){
-                        .arena = arena_new(CHILD_ARENA_BYTES), .deadline_us = p->deadline_us, .op = p->op, .caller = p->caller,
+                        .arena = arena, .deadline_us = p->deadline_us, .op = p->op, .caller = p->caller,
                         .trace = p->trace, .idempotency_key = p->idempotency_key, .unit = p->unit, .pg = p->pg,
                 };
                 list_push(&g->running, &ch->link);

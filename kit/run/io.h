@@ -35,6 +35,9 @@ const char *sock_peer(const struct sock *s);            /* "127.0.0.1" or "unix"
  * watch an fd; close the watch before the library closes the fd.
  *   returns  a set of 1 and 2, -DEADLINE_EXCEEDED, -CANCELLED, -UNAVAILABLE (not a descriptor that can be waited for) */
 struct fd_watch;
+/* Makes room in this loop for descriptors up to so many, as far as the system grants them: libuv ends the program when it finds no memory for it
+ * later. Worth calling before serving thousands; without it, it comes about by itself. */
+void fd_room(int descriptors);
 struct fd_watch *fd_watch_open(int fd);
 void fd_watch_close(struct fd_watch **w);
 int  fd_wait(struct ctx *c, struct fd_watch *w, int want);

@@ -67,7 +67,7 @@ static void start_locked(struct lane *p, int threads, int queue_max)
         for (; p->stats.threads < threads; p->stats.threads++)
                 if (pthread_create(&t, &detached, work, p) != 0) break;
         pthread_attr_destroy(&detached);
-        assert(p->stats.threads > 0);
+        assert(p->stats.threads > 0 && "no thread can be started: no memory, or too many processes");
 }
 
 void pool_start(int threads, int queue_max)

@@ -2,10 +2,16 @@
  * SPDX-FileCopyrightText: The Souk authors
  *
  * watch.c - readiness of descriptors on top of uv_poll, and fd_watch for descriptors of libraries. */
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
 #include "inside.h"
 #include "io.h"
 #include "watch.h"
+
+enum { ROOM_MAX = 65536 };
 
 static void on_ready(uv_poll_t *h, int status, int events);
 
@@ -45,6 +51,30 @@ static void on_ready(uv_poll_t *h, int status, int events)
         for (int i = 0; i < 2; i++)
                 if (!w->waits[i] && (events & (1 << i))) keep &= ~(1 << i);
         arm(w, keep);
+}
+
+static void poll_free(uv_handle_t *h)
+{
+        free(h);
+}
+
+/* The table grows with the highest descriptor that is watched: so that is watched, once. */
+void fd_room(int descriptors)
+{
+        struct rlimit l = { .rlim_cur = ROOM_MAX };
+        getrlimit(RLIMIT_NOFILE, &l);
+        int most = MIN(descriptors, (int)MIN(l.rlim_cur, (rlim_t)ROOM_MAX));
+        int fd = eventfd(0, EFD_CLOEXEC), high = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, most - 1);
+        uv_poll_t *poll = high < 0 ? NULL : calloc(1, sizeof *poll);
+        if (poll && uv_poll_init(&loop_here->uv, poll, high) == 0) {
+                uv_poll_start(poll, UV_READABLE, on_ready);
+                uv_poll_stop(poll);
+                uv_close((uv_handle_t *)poll, poll_free);
+        } else {
+                free(poll);
+        }
+        if (high >= 0) close(high);
+        if (fd >= 0) close(fd);
 }
 
 void watch_setup(struct watch *w, int fd, void (*gone)(struct watch *w))

@@ -35,7 +35,7 @@ int password_check(struct ctx *c, str password, str hash)
         /* of a password nobody knows, with the costs of a real one */
         static const char nobody[] = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$5VEhSnbN7lQX0gMfOcJRVSdmK6Yg8Z0WjJkqUuV1q3E";
         struct hashing h = { .password = password, .hash = hash.p ? arena_z(c->arena, hash) : nobody };
-        int r = pool_run(c, hash_check, &h);
+        int r = h.hash ? pool_run(c, hash_check, &h) : -RESOURCE_EXHAUSTED;
 
         if (r == -RESOURCE_EXHAUSTED)
                 return fail(c, RESOURCE_EXHAUSTED, "busy", "too many passwords are being checked; try again in a moment");

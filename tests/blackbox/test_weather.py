@@ -5,6 +5,7 @@ problem), hangs nobody, loses nothing it has answered, says how it is, and comes
 One marketplace on a PostgreSQL of the tests' own, with few connections, reached by a name; weather.c turns its clock and its resolver."""
 import concurrent.futures
 import contextlib
+import json
 import os
 import pathlib
 import re
@@ -15,6 +16,7 @@ import socket
 import struct
 import subprocess
 import tempfile
+import threading
 import time
 
 import httpx
@@ -473,6 +475,81 @@ def test_sigterm_under_load_answers_what_it_has_begun_and_begins_nothing_else(pl
     place.begin_again()
     buyers.ask_again(place, 40)
     place.check_books(product)
+
+
+# ---- memory ---------------------------------------------------------------------------------------------------------
+
+def memory(pid):
+    """What the system counts against its limit of private memory, in bytes."""
+    return int(re.search(r"VmData:\s+(\d+) kB", pathlib.Path(f"/proc/{pid}/status").read_text())[1]) << 10
+
+
+class Crowd:
+    """Everything at once that wants memory, until it is told to stop: bodies of a megabyte, and connections that each ask for a list."""
+
+    def __init__(self, market):
+        self.port, self.seen, self.over = market.port, set(), threading.Event()
+        rows = [{"sku": f"heavy-{i}", "name": "N" * 100, "description": "d" * 2000, "price": {"amount": 1, "currency": "EUR"}} for i in range(450)]
+        body = json.dumps({"products": rows}).encode()
+        self.heavy = (f"POST /v1/products/import HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {market.token('vendor')}\r\n"
+                      f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n").encode() + body
+        self.light = b"GET /v1/products?limit=50 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+        self.threads = [threading.Thread(target=self.ask, args=(n, request)) for n, request in ((3, self.heavy), (150, self.light))]
+
+    def __enter__(self):
+        for t in self.threads:
+            t.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        for t in self.threads:
+            t.join()
+
+    def ask(self, n, request):
+        """Again and again n at once; each sees its status, or 0 when the connection is closed without a word."""
+        while not self.over.is_set():
+            with contextlib.ExitStack() as stack:
+                sent = []
+                for _ in range(n):
+                    s = stack.enter_context(socket.socket())
+                    s.settimeout(20)
+                    with contextlib.suppress(ConnectionError):
+                        s.connect(("127.0.0.1", self.port))
+                        s.sendall(request)
+                    sent.append(s)
+                for s in sent:
+                    try:
+                        head = s.recv(4096)
+                    except ConnectionError:
+                        head = b""
+                    self.seen.add(int(head[9:12] or b"0"))
+            self.over.wait(0.01)
+
+
+@pytest.mark.parametrize("room_mib", [4, 0.5])
+def test_memory_that_runs_out_is_refused_and_loses_nothing(place, product, room_mib):
+    pid, orders = place.process.pid, place.orders()
+    before = resource.prlimit(pid, resource.RLIMIT_DATA)
+    place.token("vendor")
+    with Buyers(place, product, 8) as buyers:
+        buyers.wait_for(20)
+        resource.prlimit(pid, resource.RLIMIT_DATA, (memory(pid) + int(room_mib * (1 << 20)), before[1]))
+        try:
+            answer = httpx.post(place.url + "/v1/sessions", json=place.login("customer"))
+            problem(answer, 429, "busy")                # 19 MiB to look at the password with: that it is wrong would be a lie
+            with Crowd(place) as crowd:
+                place.until(lambda: (429 in crowd.seen or 503 in crowd.seen or 413 in crowd.seen) and 0 in crowd.seen)
+        finally:
+            resource.prlimit(pid, resource.RLIMIT_DATA, before)
+        place.until(place.ready)
+        buyers.wait_for(len(buyers.answers) + 20, 60)
+    assert place.process.pid == pid and place.process.poll() is None, "it went on serving"
+    assert crowd.seen <= {0, 200, 413, 429, 503}, crowd.seen
+    assert buyers.statuses <= {201, 409, 413, 429, 503, 504}, buyers.statuses
+    buyers.ask_again(place, 40)
+    place.check_books(product)
+    assert place.orders() - orders == len(buyers.answers)
 
 
 # ---- the disk -----------------------------------------------------------------------------------------------------------

@@ -83,7 +83,8 @@ static str signed_token(struct arena *a, str header, str payload)
 static bool verifies(struct ctx *c, str token, struct claims *m)
 {
         int r = jwt_verify(c, token, find, NULL, STR("souk"), STR("api"), now, m);
-        must(r == 0 || (r == -UNAUTHENTICATED && str_eq(str_of(c->fault.slug), STR("invalid_token")) && c->fault.message.n));
+        must(r == 0 || (r == -RESOURCE_EXHAUSTED && arena_is_exhausted(c->arena)) ||
+             (r == -UNAUTHENTICATED && str_eq(str_of(c->fault.slug), STR("invalid_token")) && c->fault.message.n));
         fault_clear(c);
         return r == 0;
 }

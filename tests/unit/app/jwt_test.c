@@ -181,6 +181,27 @@ static void shapes_refused(struct ctx *c)
         refused(c, str_of(long_one), "the token is over 4 KiB");
 }
 
+/* Whoever is told that a token is wrong logs in anew: for want of memory nobody is. */
+static void starved(struct ctx *c, struct jwk *k)
+{
+        struct claims m;
+        str token;
+        bool failed = true;
+        long n = 0;
+        while (failed) {
+                arena_reset(c->arena);
+                fault_clear(c);
+                CHECK_OK(jwt_sign(c, k, &good, &token));
+                alloc_fail_after(++n);
+                int r = verify(c, token, &m);
+                failed = alloc_failed();
+                alloc_fail_after(0);
+                CHECK_EQ(r, failed ? -RESOURCE_EXHAUSTED : 0);
+                if (failed) CHECK_STR(str_of(c->fault.slug), "out_of_memory");
+        }
+        CHECK(n > 3);
+}
+
 static int all_of_it(struct ctx *c, void *arg)
 {
         (void)arg;
@@ -194,6 +215,7 @@ static int all_of_it(struct ctx *c, void *arg)
         spellings_refused(c, rsa, 3);
         spellings_refused(c, ec, 5);
         shapes_refused(c);
+        starved(c, ec);
         jwk_free(&rsa);
         jwk_free(&ec);
         return 0;

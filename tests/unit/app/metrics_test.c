@@ -4,6 +4,7 @@
  * metrics_test.c - the page as Prometheus reads it, and that counts of several threads add up. */
 #include "test.h"
 #include <pthread.h>
+#include "arena.h"
 #include "metrics.h"
 
 static const struct metric_family hits = { "test_hits_total", "Hits, by \"way\".\nAnd more.", METRIC_COUNTER, { "way", "status" } };
@@ -67,6 +68,22 @@ TEST(series_of_a_family_are_bounded)
         struct buf b AUTO(buf_done) = BUF_INIT(1 << 20);
         SHOWS(page(&b), "test_many_total{n=\"other\"} 500\n");
         REACHED(METRIC_SERIES);
+}
+
+TEST(what_finds_no_memory_to_be_counted_in_is_not_counted)
+{
+        struct buf b AUTO(buf_done) = BUF_INIT(1 << 20);
+        for (long n = 1; n <= 2; n++) {
+                alloc_fail_after(n);
+                struct metric *m = OF(hits, "starved", "1");
+                CHECK(alloc_failed() && !m);
+                alloc_fail_after(0);
+                metric_add(m, 1);
+                metric_set(m, 1);
+                metric_observe(m, 1);
+        }
+        metric_add(OF(hits, "starved", "1"), 1);
+        SHOWS(page(&b), "test_hits_total{way=\"starved\",status=\"1\"} 1\n");
 }
 
 static void *count(void *arg)

@@ -199,6 +199,11 @@ TEST(the_nth_allocation_fails_on_demand_and_no_other)
         CHECK(arena_grow(a, p, 8, 16) == NULL);
         alloc_fail_after(1);
         CHECK(arena_str(a, STR("x")).p == NULL);
+        alloc_fail_after(1);
+        CHECK(arena_try(100) == NULL);
+        struct arena *other = arena_try(100);
+        CHECK(arena_alloc(other, 100) != NULL && arena_alloc(other, 1) == NULL);
+        arena_free(other);
         arena_free(a);
 }
 

@@ -200,6 +200,11 @@ TEST(memory_that_runs_out_leaves_the_buf_unchanged)
         alloc_fail_after(1);
         buf_lit(&b, "x");
         CHECK_EQ(buf_error(&b), -RESOURCE_EXHAUSTED);
+        CHECK(buf_is_starved(&b));
+        buf_clear(&b);
+        CHECK(!buf_is_starved(&b));
+        buf_lit(&b, "kept");
+        CHECK(buf_room(&b, 100000) == NULL && buf_error(&b) == -RESOURCE_EXHAUSTED && !buf_is_starved(&b));     /* more than it may hold */
         buf_clear(&b);
         buf_lit(&b, "kept");
         alloc_fail_after(1);
@@ -210,6 +215,7 @@ TEST(memory_that_runs_out_leaves_the_buf_unchanged)
         alloc_fail_after(1);
         buf_printf(&b, "%300d", 1);
         CHECK_EQ(buf_error(&b), -RESOURCE_EXHAUSTED);
+        CHECK(buf_is_starved(&b));
         CHECK_EQ(buf_str(&b).n, 0);
         alloc_fail_after(0);
         buf_done(&b);

@@ -3,6 +3,7 @@
  *
  * hash_test.c - digests and streams against published vectors; boxes; random bytes. */
 #include "test.h"
+#include <sys/resource.h>
 #include "buf.h"
 #include "hash.h"
 #include "text.h"
@@ -101,6 +102,37 @@ TEST(a_box_without_memory_says_so)
         alloc_fail_after(1);
         CHECK_EQ(box_open(a, key, box, &out), -RESOURCE_EXHAUSTED);
         arena_free(a);
+}
+
+#ifdef __has_feature
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1                     /* they map memory as they please */
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+TEST(a_password_is_right_wrong_or_cannot_be_checked_now)
+{
+        char hash[ARGON2ID_MAX];
+        struct rlimit before, none;
+        crypto_start();
+        CHECK_OK(argon2id_make(STR("correct horse"), hash));
+        CHECK_EQ(argon2id_check(STR("correct horse"), hash), 1);
+        CHECK_EQ(argon2id_check(STR("wrong horse"), hash), 0);
+        CHECK_EQ(argon2id_check(STR("correct horse"), "no hash"), 0);
+        if (SANITIZED) skip();
+        CHECK_EQ(getrlimit(RLIMIT_AS, &before), 0);
+        none = (struct rlimit){ .rlim_cur = 1 << 20, .rlim_max = before.rlim_max };     /* less than there is: no mapping is granted */
+        CHECK_EQ(setrlimit(RLIMIT_AS, &none), 0);
+        int checked = argon2id_check(STR("correct horse"), hash), made = argon2id_make(STR("correct horse"), hash);
+        CHECK_EQ(setrlimit(RLIMIT_AS, &before), 0);
+        CHECK_EQ(checked, -RESOURCE_EXHAUSTED);
+        CHECK_EQ(made, -RESOURCE_EXHAUSTED);
 }
 
 TEST(random_numbers_stay_below_their_bound)

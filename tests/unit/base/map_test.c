@@ -166,6 +166,11 @@ TEST(a_put_without_memory_changes_nothing)
         }
         CHECK_OK(map_put(m, key_of(t, 12), &v[12]));
         map_free(m);
+        alloc_fail_after(1);
+        CHECK(map_try(100, MAP_REFUSES, NULL) == NULL);
+        m = map_try(100, MAP_REFUSES, NULL);
+        CHECK_OK(map_put(m, key_of(t, 12), &v[12]));
+        map_free(m);
 }
 
 TEST_MAIN
