@@ -12,7 +12,7 @@
 static int version_command(struct args *a)
 {
         if (!args_has(a, "json")) return printf("souk " SOUK_VERSION "\n") < 0;
-        return printf("{\"ok\":true,\"version\":\"" SOUK_VERSION "\",\"compiler\":\"" __VERSION__ "\"}\n") < 0;
+        return printf("{\"ok\":true,\"checks\":[],\"version\":\"" SOUK_VERSION "\",\"compiler\":\"" __VERSION__ "\"}\n") < 0;
 }
 static const char *const version_examples[] = { "souk version", "which one this is", NULL };
 
