@@ -147,6 +147,7 @@ static int make_endpoints(struct ctx *c, struct app *a)
                         stats_endpoint(e);
                 }
         }
+        resources_find(a->endpoints, a->n_endpoints);
         for (size_t i = 0; i < a->n_endpoints; i++) TRY(check_readable(c, a, &a->endpoints[i]));
         return 0;
 }

@@ -194,10 +194,29 @@ static void answer_read(struct request *q)
         buf_clear(q->x->body);
 }
 
-bool shows_resource(const struct endpoint *e)
+/* It is the resource when it has a version, or when a GET of where it is said to be answers with such a message: a secret that is told once, or what lay
+ * there right then, make it a document of its own. */
+static bool is_resource(const struct endpoint *e, const struct endpoint *all, size_t n)
 {
         const struct route *r = e->route;
-        return r->op && (r->version || (answer_status(e) == 201 && r->location && strchr(r->location, '{')));
+
+        if (!r->op || r->version) return r->op != NULL;
+        if (answer_status(e) != 201 || !r->location) return false;
+        for (size_t i = 0; i < n; i++) {
+                const struct route *get = all[i].route;
+                if (get->method == GET && get->op && get->op->out == r->op->out && !strcmp(get->path, r->location)) return true;
+        }
+        return false;
+}
+
+void resources_find(struct endpoint *all, size_t n)
+{
+        for (size_t i = 0; i < n; i++) all[i].shows = is_resource(&all[i], all, n);
+}
+
+bool shows_resource(const struct endpoint *e)
+{
+        return e->shows;
 }
 
 static bool wants_minimal(const struct request *q)

@@ -59,6 +59,7 @@ struct endpoint {                       /* a route at run time                  
         bool         takes_body;        /* ... with members beyond the path's                     */
         bool         needs_body;        /* ... one of which is not optional                       */
         const struct field *if_match;   /* in's member; NULL: it has none                         */
+        bool         shows;             /* see shows_resource()                                   */
         int          per_minute;        /* 0: no limit (rate.c)                                   */
         const struct field *next, *prev;        /* out's members, of a page                       */
         const struct type *choice;      /* whose members `fields` may name: out, or a page's row; NULL: none */
@@ -229,6 +230,7 @@ int  idem_tidy(struct ctx *c);                          /* of c's database: forg
 void condition_key(struct app *a);                       /* once, when the secret is there            */
 int  condition_before(struct request *q);
 void condition_after(struct request *q);
+void resources_find(struct endpoint *all, size_t n);    /* once, when all are there: then shows_resource() knows */
 bool shows_resource(const struct endpoint *e);          /* the answer to a change is the resource itself: a tag and a preference have a meaning */
 /* rate.c */
 struct limiter *rate_open(void);

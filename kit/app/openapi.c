@@ -389,6 +389,7 @@ void openapi_write(struct buf *out, const struct service *const *given)
                 for (const struct route *r = (*s)->routes; r && r->path && a->n < ENDPOINTS_MAX; r++)
                         if (endpoint_init(&all[a->n], *s, r, err) == 0) a->n++;
                         else endpoint_done(&all[a->n]);
+        resources_find(all, a->n);
         jw_object(&a->w);
         head(a);
         paths(a);

@@ -84,8 +84,8 @@ select ref, line, product_id, warehouse_no, delta, kind, :at, order_id, reason, 
        as t (ref, line, product_id, warehouse_no, delta, kind, order_id, reason, by_user)
  order by ref, abs(line);
 
--- adjustment_by_id: booking_ref -> adjusted
-select m.ref as id, m.product_id, w.id as warehouse_id, m.delta, -1 as quantity, m.reason, m.at
+-- adjustment_by_id: booking_ref -> adjustment_note
+select m.ref as id, m.product_id, w.id as warehouse_id, m.delta, m.reason, m.at
   from movement m join warehouse w on w.no = m.warehouse_no
  where m.ref = :id and m.kind = 2;
 

@@ -19,6 +19,7 @@ struct arrival       { uid warehouse_id; str note; struct receipt_list items; };
 struct receipt_note  { uid id, warehouse_id; str note; when at; struct receipt_list items; };
 struct stock_transfer_new  { uid from_warehouse_id, to_warehouse_id; str note; struct receipt_list items; };
 struct stock_transfer      { uid id, from_warehouse_id, to_warehouse_id; str note; when at; struct receipt_list items; };
+struct adjustment_note { uid id, product_id, warehouse_id; int32_t delta; str reason; when at; };        /* what lay there then is not kept */
 struct booking_ref   { uid id; };
 
 MESSAGE(adjustment, "stock that was counted anew, lost or found",
@@ -31,7 +32,7 @@ MESSAGE(adjusted, "a movement, and what is in that warehouse after it",
         F(adjusted, 2, product_id),
         F(adjusted, 3, warehouse_id),
         F(adjusted, 4, delta),
-        F(adjusted, 5, quantity, .optional = true, .max = STOCK_MAX, .absent = -1, .doc = "What was free in that warehouse right after it; said once, by the answer that made it."),
+        F(adjusted, 5, quantity, .doc = "What is free in that warehouse right after it."),
         F(adjusted, 6, reason),
         F(adjusted, 7, at));
 MESSAGE(receipt, "some of a product that came in", F(receipt, 1, product_id), F(receipt, 2, quantity, .min = 1, .max = 1000000));
@@ -59,6 +60,13 @@ MESSAGE(stock_transfer, "units that went from one warehouse to another",
         F(stock_transfer, 4, note, .optional = true),
         F(stock_transfer, 5, at),
         F_LIST(stock_transfer, 6, items, receipt));
+MESSAGE(adjustment_note, "stock that was counted anew",
+        F(adjustment_note, 1, id),
+        F(adjustment_note, 2, product_id),
+        F(adjustment_note, 3, warehouse_id),
+        F(adjustment_note, 4, delta),
+        F(adjustment_note, 5, reason),
+        F(adjustment_note, 6, at));
 MESSAGE(booking_ref, "an adjustment, a receipt or a transfer", F(booking_ref, 1, id));
 MESSAGE(stock_move, "a row of movement",
         F(stock_move, 1, ref), F(stock_move, 2, line), F(stock_move, 3, product_id), F(stock_move, 4, warehouse_no), F(stock_move, 5, delta), F(stock_move, 6, kind),
@@ -167,7 +175,7 @@ static int stock_adjust(struct ctx *c, const struct adjustment *in, struct adjus
         return tx_commit(tx);
 }
 
-static int adjustment_get(struct ctx *c, const struct booking_ref *in, struct adjusted *out)
+static int adjustment_get(struct ctx *c, const struct booking_ref *in, struct adjustment_note *out)
 {
         int r = adjustment_by_id(db(c), in, out);
         return r == -NOT_FOUND ? fail(c, NOT_FOUND, "no_such_adjustment", "there is no such adjustment") : r;
@@ -264,7 +272,7 @@ static int transfer_get(struct ctx *c, const struct booking_ref *in, struct stoc
 
 /*  operation          takes          gives         */
 OP( stock_adjust,      adjustment,    adjusted      );
-OP( adjustment_get,    booking_ref,   adjusted      );
+OP( adjustment_get,    booking_ref,   adjustment_note );
 OP( goods_receive,     arrival,       receipt_note  );
 OP( receipt_get,       booking_ref,   receipt_note  );
 OP( inventory_receive, delivery_note, nothing       );
