@@ -6,6 +6,7 @@ import collections
 import concurrent.futures
 import contextlib
 import itertools
+import subprocess
 import time
 import uuid
 
@@ -268,6 +269,7 @@ class Market(Souk):
         end = time.monotonic() + 30
         while any(super(Market, self).get("/v1/orders", token=token).status_code != 200 for _ in range(8)):    # on a connection each: of every worker
             assert time.monotonic() < end, "the program does not see a key in its database"
+            self.nap(0.1)
         return key
 
     # ---- asking ----------------------------------------------------------------------------------------------------------
@@ -346,18 +348,25 @@ class Market(Souk):
         return out
 
     def moving(self):
-        """What is still under way: orders without their capture, holds, settlements, webhooks, events."""
+        """What is still under way: orders without their capture, holds, settlements, warehouses that opened, webhooks, events."""
         orders = self.one("orders", "select count(*) from orders where invoice_no is not null")
         captured = self.one("payments", "select count(*) from transfer where kind = 1 and settlement is null")
         counts = {"orders without capture": orders - captured, "holds": self.one("inventory", "select count(*) from hold"),
+                  "warehouses to tell of": self.one("inventory", "select count(*) from opening"),
                   "webhooks": self.one("payments", "select count(*) from webhook_event where not applied")}
         return [f"{n} {what}" for what, n in counts.items() if n] or self.unheard()
+
+    def nap(self, seconds):
+        """While something comes about that may take seconds, others compute; the program's end cuts it short."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(seconds)
 
     def settle(self, seconds=60):
         """Waits until every confirmed order is captured and its hold gone, and all that was told is heard. returns how many orders there are"""
         end = time.monotonic() + seconds
         while under_way := self.moving():
             assert time.monotonic() < end, under_way
+            self.nap(0.01)
         return self.one("orders", "select count(*) from orders where invoice_no is not null")
 
     @contextlib.contextmanager
