@@ -145,8 +145,23 @@ static int record_next(struct ctx *c, struct feed *r, struct row *row)
         return 1;
 }
 
-static int header_read(struct ctx *c, struct feed *r, const char *path)
+const char *const product_columns[] = { "sku", "id", NULL };
+
+/* Said once of the file, and not of each of its rows. */
+static int header_check(struct ctx *c, const struct feed *r, const struct rows_options *o)
 {
+        struct buf has AUTO(buf_done) = BUF_INIT(2 * LINE_MAX_BYTES);
+        for (const char *const *name = o->one_of; *name; name++)
+                for (int i = 0; i < r->header.n; i++)
+                        if (str_eq(cell(&r->header, i), str_of(*name))) return 0;
+        for (int i = 0; i < r->header.n; i++) buf_printf(&has, "%s" STR_FMT, i ? ", " : "", STR_ARG(cell(&r->header, i)));
+        str names = shortened(buf_str(&has), 300);
+        return fail(c, INVALID_ARGUMENT, "bad_csv", "%s has no column %s; its header has: " STR_FMT, o->path, o->one_of[0], STR_ARG(names));
+}
+
+static int header_read(struct ctx *c, struct feed *r, const struct rows_options *o)
+{
+        const char *path = o->path;
         struct row row = { 0 };
         int found = record_next(c, r, &row);
         if (found < 0) return fail(c, INVALID_ARGUMENT, "bad_csv", "%s, line %lld: " STR_FMT, path, (long long)row.line, STR_ARG(row.detail));
@@ -154,7 +169,7 @@ static int header_read(struct ctx *c, struct feed *r, const char *path)
         if (!found || r->record.too_many) return fail(c, INVALID_ARGUMENT, "bad_csv", "%s has no header with the names of at most %d columns", path, COLUMNS_MAX);
         r->header = r->record;
         r->record = (struct cells){ .text = BUF_INIT(LINE_MAX_BYTES) };
-        return 0;
+        return o->one_of ? header_check(c, r, o) : 0;
 }
 
 /* A record as an object of texts; columns called attributes.x go into one of their own. */
@@ -258,7 +273,7 @@ static int format_find(struct ctx *c, struct feed *r, const struct rows_options 
         csv_init(&r->parser, CSV_STRICT | CSV_STRICT_FINI);
         csv_set_delim(&r->parser, delimiter_of(first));
         if (fseeko(r->file, 0, SEEK_SET) < 0) return fail(c, INVALID_ARGUMENT, "not_a_file", "%s cannot be read twice; save it to a file first", o->path);
-        return r->csv ? header_read(c, r, o->path) : 0;
+        return r->csv ? header_read(c, r, o) : 0;
 }
 
 int rows_open(struct ctx *c, const struct rows_options *o, struct feed **out)

@@ -15,12 +15,14 @@
 #include "json.h"
 
 struct feed;
-/* path: of a file; or text: it is read itself, and borrowed until rows_close(), path is what to call it in a fault. currency: where a row names none */
-struct rows_options { const char *path; enum { ROWS_BY_NAME, ROWS_JSON, ROWS_CSV } format; str currency, text; };
+/* path: of a file; or text: it is read itself, and borrowed until rows_close(), path is what to call it in a fault. currency: where a row names none;
+ * one_of: a CSV's header must have one of these columns, a list that ends with NULL; NULL: whatever it has */
+struct rows_options { const char *path; enum { ROWS_BY_NAME, ROWS_JSON, ROWS_CSV } format; str currency, text; const char *const *one_of; };
+extern const char *const product_columns[];             /* one_of, where rows are products: what a SKU is called */
 struct row { int64_t line; str sku, pointer, detail; }; /* pointer and detail: what is wrong with it    */
 
 /* The options are borrowed for the call. A text without any line has no rows, whatever its format. Threads: one.
- * returns 0, -NOT_FOUND no such file, -INVALID_ARGUMENT neither format (or a CSV without a header) */
+ * returns 0, -NOT_FOUND no such file, -INVALID_ARGUMENT neither format (or a CSV whose header is not there, or has none of one_of) */
 int  rows_open(struct ctx *c, const struct rows_options *o, struct feed **out);
 void rows_close(struct feed **r);
 /* Appends the next row's product to out; what *row says lies in c's arena. Blocks for the file.

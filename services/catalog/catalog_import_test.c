@@ -182,6 +182,7 @@ static int files(struct ctx *c, void *arg)
         expect(piece(c, w, "vendor-one", other, "?from=0&line=0&currency=euro", "text/csv", first), 400, "\"pointer\":\"currency\"");
         expect(piece(c, w, "vendor-one", other, "?from=0", "application/json", "{}"), 415, "text/csv");
         expect(piece(c, w, "vendor-one", other, "?from=0", "text/csv", "sku,na\"me\nx,y\n"), 400, "bad_csv");
+        expect(piece(c, w, "vendor-one", other, "?from=0", "text/csv", "SKU,name\nx,y\n"), 400, "the body has no column sku; its header has: SKU, name");
         expect(piece(c, w, "vendor-two", other, "?from=0", "text/csv", first), 404, "no_such_import");
         expect(piece(c, w, "alice", other, "?from=0", "text/csv", first), 403, "forbidden");
         expect(piece(c, w, "", other, "?from=0", "text/csv", first), 401, "missing_token");
