@@ -7,7 +7,7 @@ from hypothesis import strategies
 
 # A schema says how a value looks, not whether there is such a thing, nor what goes with what.
 NOT_IN_A_SCHEMA = {"no_such_product", "no_such_category", "no_such_warehouse", "no_such_user", "no_such_cart", "repeated", "bad_cursor", "idempotency_key_reused",
-                   "stale", "payment_declined", "invalid_refresh_token", "wrong_credentials"}
+                   "stale", "payment_declined", "invalid_refresh_token", "wrong_credentials", "bad_csv"}
 
 # Members that may be left out, but not always.
 DEPENDS = {("GET /v1/orders", "sort"),                  # everybody's orders are in the order of their numbers
