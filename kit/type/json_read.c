@@ -145,14 +145,17 @@ static int read_bytes(struct scan *s, bytes *out)
 
 /* ---- values of many tokens ------------------------------------------------------------------------------------------ */
 
+/* With JSON_PARTS the rest of it may stand already: what came is held against its range as if it did. */
 static int read_money(struct scan *s, money *out, bool patch)
 {
-        struct money_wire wire = { 0 };
+        bool part = s->mode & JSON_PARTS;
+        struct money_wire wire = { .amount = part ? INT64_MIN : 0 };
         size_t flaws = s->c->fault.n_flaws;
         if (scan_peek(s) != '{') return wrong_type(s, "must be an object of amount and currency");
         if (patch && out->cur[0]) wire = (struct money_wire){ out->minor, { out->cur, strnlen(out->cur, 3) } };
         TRY(read_object(s, &money_type, (char *)&wire, patch));
-        if (s->c->fault.n_flaws > flaws || s->mode & JSON_PARTS) return 0;      /* a part has no value yet that could be held against a range */
+        if (s->c->fault.n_flaws > flaws || (part && wire.amount == INT64_MIN)) return 0;
+        if (part && !wire.currency.p) wire.currency = STR("EUR");
         if (wire.currency.n != 3) return flawed(s, "bad_format", "the currency must be three letters");
         money m = { .minor = wire.amount };
         memcpy(m.cur, wire.currency.p, 3);

@@ -79,8 +79,8 @@ def test_a_merge_patch_changes_what_it_names_and_nothing_else(market, lamp):
     assert patched.status_code == 200, patched.text
     now = patched.json()
     assert now["price"] == {"amount": 250, "currency": "EUR"} and now["name"] == sent["name"] and now["description"] == sent["description"] and not now["brand"]
-    answer = market.ask("PATCH", path, "staff", headers={**MERGE, "if-match": patched.headers["etag"]}, content=b'{"name":null,"colour":1,"id":"x"}')
-    assert {e["pointer"] for e in problem(answer, 400)["errors"]} == {"/name", "/colour", "/id"}
+    answer = market.ask("PATCH", path, "staff", headers={**MERGE, "if-match": patched.headers["etag"]}, content=b'{"name":null,"colour":1,"id":"x","price":{"amount":-1}}')
+    assert {e["pointer"] for e in problem(answer, 400)["errors"]} == {"/name", "/colour", "/id", "/price/amount"}
     answer = market.ask("PATCH", path, "staff", headers={"content-type": "application/json-patch+json", "if-match": tag}, content=b"[]")
     problem(answer, 415, "unsupported_media_type", "Content-Type")
     assert "application/merge-patch+json" in answer.headers["accept-patch"]

@@ -402,6 +402,9 @@ TEST(a_patch_changes_what_it_names_and_null_clears)
         writes(&loose_type, &l, "{\"small\":5,\"price\":{\"amount\":7,\"currency\":\"EUR\"},\"part\":{\"sku\":\"a\",\"quantity\":9}}");
 }
 
+struct ware { money price; };
+MESSAGE(ware, "what costs nothing or something", F(ware, 1, price, .min = 0, .max = 1000));
+
 TEST(a_patch_is_checked_like_everything_else)
 {
         CTX(c);
@@ -421,6 +424,13 @@ TEST(a_patch_is_checked_like_everything_else)
         CHECK_OK(json_read(&c, &loose_type, STR("{\"part\":{\"quantity\":1},\"price\":{\"amount\":1}}"), &l, JSON_PATCH | JSON_PARTS));
         CHECK_EQ(json_read(&c, &loose_type, STR("{\"part\":{\"x\":1},\"price\":{\"currency\":\"E\"}}"), &l, JSON_PATCH | JSON_PARTS), -INVALID_ARGUMENT);
         assert_string_equal(flaws(&c), "/part/x unknown\n/price/currency bad_format\n");
+        fault_clear(&c);
+        /* ... and what came of it is measured at once */
+        struct ware one = { { 0 } };
+        CHECK_OK(json_read(&c, &ware_type, STR("{\"price\":{\"amount\":0}}"), &one, JSON_PATCH | JSON_PARTS));
+        CHECK_OK(json_read(&c, &ware_type, STR("{\"price\":{\"currency\":\"JPY\"}}"), &one, JSON_PATCH | JSON_PARTS));
+        CHECK_EQ(json_read(&c, &ware_type, STR("{\"colour\":1,\"price\":{\"amount\":-1}}"), &one, JSON_PATCH | JSON_PARTS), -INVALID_ARGUMENT);
+        assert_string_equal(flaws(&c), "/colour unknown\n/price/amount too_small\n");
 }
 
 TEST(data_that_we_wrote_is_not_measured_again)
