@@ -303,7 +303,7 @@ static int import_all(struct ctx *c, struct import *m)
 static int prepare(struct ctx *c, struct import *m, const struct args *a)
 {
         const char *format = args_text(a, "format"), *slash = strrchr(a->operands[0], '/');
-        struct rows_options o = { .path = a->operands[0], .currency = str_of(args_text(a, "currency")), .one_of = product_columns,
+        struct rows_options o = { .path = a->operands[0], .currency = str_of(args_text(a, "currency")), .one_of = sku_names,
                                   .format = !strcmp(format, "json") ? ROWS_JSON : !strcmp(format, "csv") ? ROWS_CSV : ROWS_BY_NAME };
         TRY(rows_open(c, &o, &m->rows));
         m->source = shortened(str_of(slash && slash[1] ? slash + 1 : a->operands[0]), 300);

@@ -269,11 +269,13 @@ static int attributes_field(struct mapping *m)
         return 0;
 }
 
+const char *const sku_names[] = { "sku", "id", NULL };
+
 static int map_row(struct mapping *m)
 {
         jw_object(&m->w);
         if (m->icecat) TRY(text_field(m, "sku", (const char *const[]){ "id", NULL }, "icecat-", true));
-        else TRY(text_field(m, "sku", (const char *const[]){ "sku", "id", NULL }, "", true));
+        else TRY(text_field(m, "sku", sku_names, "", true));
         TRY(text_field(m, "name", m->icecat ? (const char *const[]){ "title", NULL } : (const char *const[]){ "name", "title", NULL }, "", true));
         TRY(text_field(m, "description", (const char *const[]){ "description", "short_description", NULL }, "", false));
         TRY(text_field(m, "brand", (const char *const[]){ "brand", "supplier", NULL }, "", false));

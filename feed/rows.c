@@ -145,8 +145,6 @@ static int record_next(struct ctx *c, struct feed *r, struct row *row)
         return 1;
 }
 
-const char *const product_columns[] = { "sku", "id", NULL };
-
 /* Said once of the file, and not of each of its rows. */
 static int header_check(struct ctx *c, const struct feed *r, const struct rows_options *o)
 {

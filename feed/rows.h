@@ -18,7 +18,6 @@ struct feed;
 /* path: of a file; or text: it is read itself, and borrowed until rows_close(), path is what to call it in a fault. currency: where a row names none;
  * one_of: a CSV's header must have one of these columns, a list that ends with NULL; NULL: whatever it has */
 struct rows_options { const char *path; enum { ROWS_BY_NAME, ROWS_JSON, ROWS_CSV } format; str currency, text; const char *const *one_of; };
-extern const char *const product_columns[];             /* one_of, where rows are products: what a SKU is called */
 struct row { int64_t line; str sku, pointer, detail; }; /* pointer and detail: what is wrong with it    */
 
 /* The options are borrowed for the call. A text without any line has no rows, whatever its format. Threads: one.
@@ -38,6 +37,7 @@ int64_t rows_bytes(const struct feed *r);               /* of the file; 0: not k
 
 /* product.c: one row to the catalogue's JSON, appended to out. object: valid JSON, an object; csv: all its values are texts.
  *   returns  0, -INVALID_ARGUMENT with row->pointer and detail (out unchanged), -RESOURCE_EXHAUSTED out is full */
+extern const char *const sku_names[];                   /* what a SKU is called; of a CSV of products one is wanted: rows_options.one_of */
 str  shortened(str s, size_t max);                      /* to at most max bytes, between two characters             */
 int  product_write(struct ctx *c, str object, bool csv, str currency, struct buf *out, struct row *row);
 #endif

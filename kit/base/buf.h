@@ -51,7 +51,11 @@ static inline void buf_char(struct buf *b, char ch)
         b->n++;
 }
 /* What was written to part has come into b in some shape: its error becomes b's. */
-static inline void buf_heed(struct buf *b, const struct buf *part) { b->failed |= part->failed; }
+static inline void buf_heed(struct buf *b, const struct buf *part)
+{
+        b->failed |= part->failed;
+        b->starved |= part->starved;
+}
 void  buf_lit(struct buf *b, const char *z);
 void  buf_int(struct buf *b, int64_t v);                /* decimal                                                  */
 void  buf_uid(struct buf *b, uid id);

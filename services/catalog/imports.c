@@ -357,7 +357,7 @@ static int piece_read(struct ctx *c, const struct import_piece *in, str text, bo
         struct feed *rows AUTO(rows_close) = NULL;
         struct arena *scratch AUTO(arena_end) = arena_try(IMPORT_BODY_MAX);
         struct buf product AUTO(buf_done) = BUF_INIT(IMPORT_BODY_MAX);
-        struct rows_options o = { .path = "the body", .one_of = product_columns, .format = csv ? ROWS_CSV : ROWS_JSON, .text = text,
+        struct rows_options o = { .path = "the body", .one_of = sku_names, .format = csv ? ROWS_CSV : ROWS_JSON, .text = text,
                                   .currency = in->currency.p ? in->currency : config_str(config(c), "catalog.currency") };
         int64_t ahead = in->line ? in->line - (csv ? 2 : 1) : 0;        /* the header is not in the way */
 

@@ -28,28 +28,14 @@ static uid return_no(int n)
         return (uid){ { 2, [15] = (uint8_t)n } };
 }
 
-static void tell(struct world *w, const struct event *e, const void *msg)
-{
-        struct ctx *c = as(w, "");
-        struct buf line AUTO(buf_done) = BUF_INIT(10000), sql AUTO(buf_done) = BUF_INIT(12000);
-        char key[37];
-
-        uid_format(*(const uid *)msg, key);
-        buf_printf(&line, "{\"topic\":\"%s\",\"key\":\"%s\",\"at\":\"2026-01-02T03:04:05Z\",\"data\":", e->topic, key);
-        json_write(&line, e->of, msg);
-        buf_lit(&line, "}\n");
-        buf_printf(&sql, "insert into souk_outbox (id, payload) select coalesce(max(id), 0) + 1, convert_to('" STR_FMT "', 'UTF8') from souk_outbox", STR_ARG(buf_str(&line)));
-        CHECK_OK(execute(w, "orders", arena_z(c->arena, buf_str(&sql))));
-}
-
 static void cancel(struct world *w, int order, struct item_list items)
 {
-        tell(w, &order_cancelled, &(struct order_cancellation){ order_no(order), who_id("alice"), 1, STR("changed_mind"), { 0, "EUR" }, clock_now(), items });
+        tell_event(w, "orders", &order_cancelled, &(struct order_cancellation){ order_no(order), who_id("alice"), 1, STR("changed_mind"), { 0, "EUR" }, clock_now(), items });
 }
 
 static void send_back(struct world *w, int order, int no, bool restock, struct item_list items)
 {
-        tell(w, &order_returned, &(struct order_return_note){ order_no(order), return_no(no), who_id("alice"), 1, STR("CN-2026-00000001"), { 0, "EUR" }, restock,
+        tell_event(w, "orders", &order_returned, &(struct order_return_note){ order_no(order), return_no(no), who_id("alice"), 1, STR("CN-2026-00000001"), { 0, "EUR" }, restock,
                                                              clock_now(), items });
 }
 

@@ -15,7 +15,7 @@
 #include "inventory_sql.h"
 #include "orders/orders.h"
 
-enum { WARY = 256 };     /* batches that lock what they sell, after one that had to be done again */
+enum { WARY = 256 };     /* batches that lock what they sell at once, after one that had to after all */
 
 struct expired_hold { uid order_id; int32_t attempt; };
 DECLARE_LIST(expired_hold);
@@ -238,7 +238,7 @@ static int refusals_doubt(struct db *tx, struct batch *b, const struct plan *p)
 }
 
 /* Rows are read, and must be so still when they change (stock_take); a lock costs as much as the change. Locked are products that lie in several
- * warehouses, whose sum is told, and for a while all of them when a batch had to be done again: somebody else sells the same. */
+ * warehouses, whose sum is told; and for a while all of them, without a look, when that was so or a batch had to be done again: somebody else sells the same. */
 static int stock_see(struct db *tx, const struct hold_keys *k, struct stock_row_list *stock)
 {
         struct state *s = unit_state(db_ctx(tx));
@@ -250,6 +250,7 @@ static int stock_see(struct db *tx, const struct hold_keys *k, struct stock_row_
         }
         TRY(stock_read(tx, k, stock));
         for (size_t i = 1; i < stock->n; i++) several |= uid_eq(stock->v[i - 1].product_id, stock->v[i].product_id);
+        if (several) s->wary = WARY;
         return several ? stock_lock(tx, k, stock) : 0;
 }
 

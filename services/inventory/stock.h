@@ -35,7 +35,7 @@ DECLARE_LIST(warehouse);
 struct warehouse_key { uid id; IF_MATCH_MEMBER; };
 struct product_ref { uid product_id; };
 enum allocation    { NEAREST, FULLEST };
-struct state       { struct cache *sites; enum allocation allocation; int32_t low; int wary; };    /* of the service, one a worker */
+struct state       { struct cache *sites; enum allocation allocation; int32_t low; int wary; };    /* of the service, one a worker; wary: see stock_see() */
 
 /* All warehouses, at most a second old: where one sells from. Not in a transaction. Waits. */
 int  sites_get(struct ctx *c, struct sites *out);

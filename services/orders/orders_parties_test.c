@@ -10,26 +10,11 @@
 #include "orders/book.h"
 #include "payments/payments.h"
 
-/* As identity would tell it. */
-static void tell(struct world *w, const struct event *e, const void *msg)
-{
-        struct ctx *c = as(w, "");
-        struct buf line AUTO(buf_done) = BUF_INIT(10000), sql AUTO(buf_done) = BUF_INIT(12000);
-        char key[37];
-
-        uid_format(*(const uid *)msg, key);
-        buf_printf(&line, "{\"topic\":\"%s\",\"key\":\"%s\",\"at\":\"2026-01-02T03:04:05Z\",\"data\":", e->topic, key);
-        json_write(&line, e->of, msg);
-        buf_lit(&line, "}\n");
-        buf_printf(&sql, "insert into souk_outbox (id, payload) select coalesce(max(id), 0) + 1, convert_to('" STR_FMT "', 'UTF8') from souk_outbox", STR_ARG(buf_str(&line)));
-        CHECK_OK(execute(w, "identity", arena_z(c->arena, buf_str(&sql))));
-        settle(w);
-}
-
 static void named(struct world *w, const struct event *e, const char *who, const char *name, int after_s)
 {
         when at = { clock_now().us + after_s * 1000000LL };
-        tell(w, e, &(struct user){ who_id(who), STR("x@shop.example"), str_of(name), 0, false, 1, at, at });
+        tell_event(w, "identity", e, &(struct user){ who_id(who), STR("x@shop.example"), str_of(name), 0, false, 1, at, at });
+        settle(w);
 }
 
 static str party(struct http_answer invoice, const char *which)
@@ -74,8 +59,9 @@ static int renamed(struct ctx *c, void *arg)
         named(w, &user_changed, "alice", "Late", -1000);                                /* told late: it held before any order of hers */
         CHECK_EQ(rows(w, "orders", "buyer_was where name = 'Late'"), 0);
 
-        tell(w, &user_deleted, &(struct user_gone){ who_id("alice"), clock_now() });
-        tell(w, &user_deleted, &(struct user_gone){ who_id("bob"), clock_now() });
+        tell_event(w, "identity", &user_deleted, &(struct user_gone){ who_id("alice"), clock_now() });
+        tell_event(w, "identity", &user_deleted, &(struct user_gone){ who_id("bob"), clock_now() });
+        settle(w);
         CHECK_STR(party(BILL(first), "buyer"), "Alice Liddell");
         CHECK_STR(party(BILL(second), "buyer"), "Alice Hargreaves");
         CHECK_EQ(rows(w, "orders", "buyer_was where name = 'Bob'"), 0);                 /* nothing names him */

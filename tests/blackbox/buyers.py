@@ -7,14 +7,12 @@ import uuid
 import httpx
 
 
-class Buyers:
-    """Threads that order until they are told to stop; each answer is kept, and what got none is asked for again later."""
+class Crowd:
+    """Threads that do something over and over while a `with` lasts: each call of what they are given ends when self.over is set."""
 
-    def __init__(self, market, product, n=12):
-        self.url, self.token, self.product = market.url, market.token(), product
-        self.answers, self.open, self.statuses = {}, set(), set()
-        self.lock, self.over = threading.Lock(), threading.Event()
-        self.threads = [threading.Thread(target=self.buy) for _ in range(n)]
+    def __init__(self, *work):
+        self.over = threading.Event()
+        self.threads = [threading.Thread(target=w) for w in work]
 
     def __enter__(self):
         for t in self.threads:
@@ -25,6 +23,16 @@ class Buyers:
         self.over.set()
         for t in self.threads:
             t.join()
+
+
+class Buyers(Crowd):
+    """They order until they are told to stop; each answer is kept, and what got none is asked for again later."""
+
+    def __init__(self, market, product, n=12):
+        super().__init__(*[self.buy] * n)
+        self.url, self.token, self.product = market.url, market.token(), product
+        self.answers, self.open, self.statuses = {}, set(), set()
+        self.lock = threading.Lock()
 
     def buy(self):
         with httpx.Client(base_url=self.url, timeout=30) as client:

@@ -16,14 +16,13 @@ import socket
 import struct
 import subprocess
 import tempfile
-import threading
 import time
 
 import httpx
 import psycopg
 import pytest
 
-from buyers import Buyers
+from buyers import Buyers, Crowd
 from market import DATABASES, Market, problem
 from souk import PROGRAM, Souk, free_port, run
 
@@ -484,27 +483,17 @@ def memory(pid):
     return int(re.search(r"VmData:\s+(\d+) kB", pathlib.Path(f"/proc/{pid}/status").read_text())[1]) << 10
 
 
-class Crowd:
+class Hungry(Crowd):
     """Everything at once that wants memory, until it is told to stop: bodies of a megabyte, and connections that each ask for a list."""
 
     def __init__(self, market):
-        self.port, self.seen, self.over = market.port, set(), threading.Event()
+        super().__init__(lambda: self.ask(3, self.heavy), lambda: self.ask(150, self.light))
+        self.port, self.seen = market.port, set()
         rows = [{"sku": f"heavy-{i}", "name": "N" * 100, "description": "d" * 2000, "price": {"amount": 1, "currency": "EUR"}} for i in range(450)]
         body = json.dumps({"products": rows}).encode()
         self.heavy = (f"POST /v1/products/import HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {market.token('vendor')}\r\n"
                       f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n").encode() + body
         self.light = b"GET /v1/products?limit=50 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
-        self.threads = [threading.Thread(target=self.ask, args=(n, request)) for n, request in ((3, self.heavy), (150, self.light))]
-
-    def __enter__(self):
-        for t in self.threads:
-            t.start()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        for t in self.threads:
-            t.join()
 
     def ask(self, n, request):
         """Again and again n at once; each sees its status, or 0 when the connection is closed without a word."""
@@ -545,7 +534,7 @@ def test_memory_that_runs_out_is_refused_and_loses_nothing(place, product, room_
         resource.prlimit(pid, resource.RLIMIT_DATA, (memory(pid) + int(room_mib * (1 << 20)), before[1]))
         try:
             place.until(lambda: log_in_is_refused(place))
-            with Crowd(place) as crowd:
+            with Hungry(place) as crowd:
                 place.until(lambda: (429 in crowd.seen or 503 in crowd.seen or 413 in crowd.seen) and 0 in crowd.seen)
         finally:
             resource.prlimit(pid, resource.RLIMIT_DATA, before)

@@ -145,6 +145,20 @@ int64_t free_units(struct shop *s, int product)
         return number(s->w, "inventory", say(s, "select coalesce(sum(quantity), 0)::int8 from stock where product_id = '%s'", id_of(s, product)));
 }
 
+void tell_event(struct world *w, const char *service, const struct event *e, const void *msg)
+{
+        struct ctx *c = as(w, "");
+        struct buf line AUTO(buf_done) = BUF_INIT(10000), sql AUTO(buf_done) = BUF_INIT(12000);
+        char key[37];
+
+        uid_format(*(const uid *)msg, key);
+        buf_printf(&line, "{\"topic\":\"%s\",\"key\":\"%s\",\"at\":\"2026-01-02T03:04:05Z\",\"data\":", e->topic, key);
+        json_write(&line, e->of, msg);
+        buf_lit(&line, "}\n");
+        buf_printf(&sql, "insert into souk_outbox (id, payload) select coalesce(max(id), 0) + 1, convert_to('" STR_FMT "', 'UTF8') from souk_outbox", STR_ARG(buf_str(&line)));
+        execute(w, service, arena_z(c->arena, buf_str(&sql)));
+}
+
 void pass(int ms)
 {
         for (int left = ms; left > 0; left -= 4) {

@@ -38,6 +38,8 @@ const char *etag_of(struct shop *s, struct http_answer a);                      
 const char *say(struct shop *s, const char *fmt, ...) PRINTF(2, 3);                      /* a text that lives as long as the world */
 const char *id_of(struct shop *s, int product);
 int64_t free_units(struct shop *s, int product);
+/* An event as the service tells it that owns the topic: what it says begins with the id it is about. */
+void tell_event(struct world *w, const char *service, const struct event *e, const void *msg);
 void pass(int ms);
 void sweep(struct shop *s);                             /* both sweepers, and everything they start                 */
 

@@ -216,6 +216,9 @@ TEST(memory_that_runs_out_leaves_the_buf_unchanged)
         buf_printf(&b, "%300d", 1);
         CHECK_EQ(buf_error(&b), -RESOURCE_EXHAUSTED);
         CHECK(buf_is_starved(&b));
+        struct buf whole = BUF_INIT(10);
+        buf_heed(&whole, &b);                           /* what it was made of did not come whole, and why */
+        CHECK(buf_error(&whole) == -RESOURCE_EXHAUSTED && buf_is_starved(&whole));
         CHECK_EQ(buf_str(&b).n, 0);
         alloc_fail_after(0);
         buf_done(&b);
