@@ -127,7 +127,7 @@ static int movements_page(struct ctx *c, struct depots *d, char next[1000], int6
 static int movements_read(struct ctx *c, struct depots *d, int64_t *n)
 {
         char next[1000];
-        snprintf(next, sizeof next, "/v1/inventory/%s/movements?limit=100&sort=at", d->stage.product);
+        snprintf(next, sizeof next, "/v1/inventory/movements/%s?limit=100&sort=at", d->stage.product);
         while (next[0]) {
                 struct ctx own = { .arena = arena_new(8 << 20), .op = c->op, .deadline_us = deadline_in(60000) };
                 int r = movements_page(&own, d, next, n);

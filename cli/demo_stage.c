@@ -54,7 +54,7 @@ static bool adds_up(str of)
 int stage_balance(struct ctx *c, struct stage *s, struct report *r)
 {
         struct answer a;
-        str one, path = arena_printf(c->arena, "/v1/inventory/%s/balance", s->product);
+        str one, path = arena_printf(c->arena, "/v1/inventory/balances/%s", s->product);
         int n = 0, wrong = 0;
         TRY(shop_must(c, &s->shop, &(struct ask){ GET, path, .as = &s->staff }, &a));
         struct json_walk w = json_open(member_at(a.body, "warehouses").p ? member_at(a.body, "warehouses") : STR("[]"));

@@ -241,7 +241,7 @@ static int stock_look(struct ctx *c, int i, void *arg)
         char id[37];
 
         uid_format(p->id, id);
-        TRY(replay_ask(c, r, &(struct ask){ GET, arena_printf(c->arena, "/v1/inventory/%s/balance", id), .as = &r->staff }, 0, &a));
+        TRY(replay_ask(c, r, &(struct ask){ GET, arena_printf(c->arena, "/v1/inventory/balances/%s", id), .as = &r->staff }, 0, &a));
         p->units = MAX(p->units - int_at(a.body, "received", 0), 0);
         return 0;
 }

@@ -175,19 +175,12 @@ const char *who_say(enum who who)
         return words[who];
 }
 
+/* The scope stands beside: many tools take a list of scopes for OAuth2's alone. */
 static void security(struct api *a, const struct route *r)
 {
         jw_key(&a->w, "security");
-        jw_array(&a->w);
-        if (r->who != ANYONE) {
-                jw_object(&a->w);
-                jw_key(&a->w, "bearer");
-                jw_array(&a->w);
-                if (r->scope) jw_z(&a->w, r->scope);
-                jw_array_end(&a->w);
-                jw_object_end(&a->w);
-        }
-        jw_array_end(&a->w);
+        jw_raw(&a->w, r->who == ANYONE ? STR("[]") : STR("[{\"bearer\":[]}]"));
+        if (r->scope) api_key_z(a, "x-scope", r->scope);
 }
 
 /* Who may, and what else the tables ask for, in words. */

@@ -395,7 +395,7 @@ static int ledger(struct ctx *c, void *arg)
         CHECK_OK(HOLD(2, 1, { s.products[0], 1 }));
         settle(w);
 
-        snprintf(path, sizeof path, "/v1/inventory/%s/balance", product);
+        snprintf(path, sizeof path, "/v1/inventory/balances/%s", product);
         a = http(w, "staff", GET, path, NULL);
         CHECK_EQ(a.status, 200);
         CHECK_EQ(int_of(a, "on_hand"), 3);
@@ -425,7 +425,7 @@ static int pages(struct ctx *c, void *arg)
 
         uid_format(s.products[0], product);
         for (int i = 1; i <= 7; i++) stock(&s, 0, i);
-        snprintf(path, sizeof path, "/v1/inventory/%s/movements?limit=3", product);
+        snprintf(path, sizeof path, "/v1/inventory/movements/%s?limit=3", product);
         for (str next = STR("first"); next.p; turns++) {
                 str one, items;
                 a = http(w, "staff", GET, path, NULL);
@@ -487,8 +487,8 @@ static int refusals(struct ctx *c, void *arg)
 {
         (void)arg;
         SHOP(s, w, c);
-        static const char *const staff_only[] = { "/v1/warehouses", "/v1/inventory/019ab4f0-0000-7000-8000-000000000009/balance",
-                                                  "/v1/inventory/019ab4f0-0000-7000-8000-000000000009/movements" };
+        static const char *const staff_only[] = { "/v1/warehouses", "/v1/inventory/balances/019ab4f0-0000-7000-8000-000000000009",
+                                                  "/v1/inventory/movements/019ab4f0-0000-7000-8000-000000000009" };
         const char *path = "/v1/inventory/adjustments";
         char good[400], product[37], at[100];
         struct http_answer a, b;

@@ -199,7 +199,7 @@ static int model(struct ctx *c, void *arg)
                 if (m.no % 25 == 0) AUDIT(&s);
         }
         for (int p = 0; p < GOODS; p++) {
-                struct http_answer a = http(w, "staff", GET, say(&s, "/v1/inventory/%s/balance", id_of(&s, p)), NULL);
+                struct http_answer a = http(w, "staff", GET, say(&s, "/v1/inventory/balances/%s", id_of(&s, p)), NULL);
                 int64_t here = 0, came = 0;
                 for (int at = 0; at < PLACES; at++) {
                         CHECK_EQ(lies(&s, m.place[at], p), m.here[at][p]);
@@ -267,7 +267,7 @@ static int ledger(struct ctx *c, void *arg)
 {
         (void)arg;
         SHOP(s, w, c);
-        const char *north = opened(&s, "north"), *path = say(&s, "/v1/inventory/%s/movements", id_of(&s, 0));
+        const char *north = opened(&s, "north"), *path = say(&s, "/v1/inventory/movements/%s", id_of(&s, 0));
         struct http_answer a, b;
 
         for (int i = 1; i <= 5; i++) stock(&s, 0, i);

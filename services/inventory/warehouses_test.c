@@ -211,7 +211,7 @@ static int crossings(struct ctx *c, void *arg)
 {
         (void)arg;
         SHOP(s, w, c);
-        const char *path = say(&s, "/v1/inventory/%s/threshold", id_of(&s, 0)), *put = say(&s, "PUT %s", path);
+        const char *path = say(&s, "/v1/inventory/thresholds/%s", id_of(&s, 0)), *put = say(&s, "PUT %s", path);
         struct http_answer a = http(w, "staff", GET, path, NULL);
 
         CHECK_EQ(int_of(a, "low"), 5);
@@ -250,7 +250,7 @@ static int crossings(struct ctx *c, void *arg)
         CHECK(str_eq(json_member(a.body, "items"), STR("[]")));
         CHECK_EQ(change(&s, "alice", put, "*", "{\"low\":8}").status, 403);
         CHECK(blames(change(&s, "staff", put, "*", "{\"low\":-1}"), "/low", "too_small"));
-        CHECK(says(change(&s, "staff", "PUT /v1/inventory/019ab4f0-0000-7000-8000-000000000009/threshold", "*", "{\"low\":1}"), 404, "no_such_product"));
+        CHECK(says(change(&s, "staff", "PUT /v1/inventory/thresholds/019ab4f0-0000-7000-8000-000000000009", "*", "{\"low\":1}"), 404, "no_such_product"));
         AUDIT(&s);
         return 0;
 }

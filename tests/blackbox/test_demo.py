@@ -40,7 +40,7 @@ def imported(souk, path, *args, timeout=300):
 def check_stock(souk, product, sold):
     stock = souk.get(f"/v1/inventory/{product}").json()
     assert (stock["available"], stock["held"]) == (0, 0)
-    balance = souk.get(f"/v1/inventory/{product}/balance", token=souk.token("staff")).json()
+    balance = souk.get(f"/v1/inventory/balances/{product}", token=souk.token("staff")).json()
     assert balance["sold"] >= sold
 
 

@@ -99,7 +99,7 @@ def test_transfers_round_and_round_at_once_lose_nothing(market, warehouse):
     answers = at_once(48, lambda i: transfer(market, product, 1 + i % 3, places[i % 4], places[(i + 1 + i // 16) % 4]), 24)
     assert set(a.status_code for a in answers) <= {201, 409}
     assert sum(v[0] for v in shelves(market, product).values()) == 12
-    balance = market.ask("GET", f"/v1/inventory/{product}/balance", "staff").json()
+    balance = market.ask("GET", f"/v1/inventory/balances/{product}", "staff").json()
     assert balance["transferred"] == 0
     for w in balance["warehouses"]:
         assert w["on_hand"] + w["held"] + w["sold"] == w["received"] + w["adjusted"] + w["transferred"] + w["cancelled"] + w["returned"] and w["on_hand"] >= 0
@@ -162,11 +162,11 @@ def test_what_is_cancelled_or_returned_is_where_it_was(market, warehouse):
         assert sent.status_code == 201, sent.text
         until(lambda back=back: {k: v[0] for k, v in shelves(market, product).items()} == back)
     until(lambda: market.ask("GET", f"/v1/inventory/allocations/{first.split('/')[-1]}", "staff").json()["items"][0]["taken_back"] > 0)
-    balance = market.ask("GET", f"/v1/inventory/{product}/balance", "staff").json()
+    balance = market.ask("GET", f"/v1/inventory/balances/{product}", "staff").json()
     assert (balance["on_hand"], balance["sold"], balance["cancelled"], balance["returned"], balance["received"]) == (10, 9, 5, 2, 12)
-    kinds = [m["kind"] for m in market.ask("GET", f"/v1/inventory/{product}/movements?limit=100", "staff").json()["items"]]
+    kinds = [m["kind"] for m in market.ask("GET", f"/v1/inventory/movements/{product}?limit=100", "staff").json()["items"]]
     assert kinds[0] == "returned" and kinds.count("cancelled") == 2
-    back = market.ask("GET", f"/v1/inventory/{product}/movements?kind=returned", "staff").json()["items"][0]
+    back = market.ask("GET", f"/v1/inventory/movements/{product}?kind=returned", "staff").json()["items"][0]
     assert back["order_id"] == second.split("/")[-1] and back["reason"]
 
 
@@ -181,7 +181,7 @@ def test_what_is_in_a_closed_warehouse_is_not_sold(market, warehouse):
 
 
 def test_levels(market, warehouse):
-    product, path = market.product(stock=10), "/v1/inventory/{}/threshold"
+    product, path = market.product(stock=10), "/v1/inventory/thresholds/{}"
     path = path.format(product)
     threshold = market.ask("GET", path, "staff")
     assert threshold.json()["is_default"] is True
@@ -216,7 +216,7 @@ def test_the_ledger_both_ways(market):
             seen.append([m["delta"] for m in page["items"]])
             path = page.get(link)
         return seen
-    base = f"/v1/inventory/{product}/movements?limit=3"
+    base = f"/v1/inventory/movements/{product}?limit=3"
     assert walk(base, "next") == [[7, 6, 5], [4, 3, 2], [1]]
     assert walk(base + "&sort=at", "next") == [[1, 2, 3], [4, 5, 6], [7]]
     second = market.ask("GET", market.ask("GET", base, "staff").json()["next"], "staff").json()

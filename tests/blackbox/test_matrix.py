@@ -50,7 +50,7 @@ def answers(o):
 
 
 def scopes(o):
-    return [s for requirement in o.what["security"] for s in requirement["bearer"]]
+    return [o.what["x-scope"]] if "x-scope" in o.what else []
 
 
 def role(o):

@@ -113,7 +113,7 @@ def test_text_in_a_name_a_reason_and_an_invoice(market):
         answer = market.ask("POST", "/v1/inventory/adjustments", "staff", True, json={"product_id": product, "delta": 1, "reason": text[:100]})
         assert answer.status_code in (201, 400), answer.text
         if answer.status_code == 201:
-            assert market.ask("GET", f"/v1/inventory/{product}/movements?limit=1", "staff").json()["items"][0]["reason"] == text[:100]
+            assert market.ask("GET", f"/v1/inventory/movements/{product}?limit=1", "staff").json()["items"][0]["reason"] == text[:100]
         user = market.http.post("/v1/users", json={"email": f"{uuid.uuid4()}@shop.example", "password": "p" * 8 + text, "name": text[:100]})
         if user.status_code == 201:
             assert user.json()["name"] == text[:100]
