@@ -84,7 +84,7 @@ const struct service payments_service = {
               { "attempt_is_over",    409, "The attempt of the order was charged otherwise or voided before; the next one may go." },
               { "no_such_payment",    404, "There is no payment for that order, or it is not yours." },
               { "no_such_settlement", 404, "There is no such capture or refund of that order." },
-              { "not_open",           409, "The payment is not captured in parts, or its order does not stand." },
+              { "not_open",           409, "The payment is not captured in parts, or its order does not stand, or does since a moment ago (then with Retry-After)." },
               { "over_authorised",    409, "More would be captured than was authorised." },
               { "nothing_captured",   409, "Nothing of the payment is captured, so nothing can be given back." },
               { "over_captured",      409, "More would be given back than was captured and is not given back yet." },

@@ -226,7 +226,9 @@ static int parts(struct ctx *c, void *arg)
         SHOP(s, w, c);
 
         CHECK_OK(charge(w, 1, 1500, true));                                     /* more than the order's total */
-        CHECK(says(http(w, "staff#c1", POST, PATH("01", "/captures"), "{}"), 409, "not_open"));
+        struct http_answer early = http(w, "staff#c1", POST, PATH("01", "/captures"), "{}");
+        CHECK(says(early, 409, "not_open"));
+        CHECK_STR(header_get(&early.headers, "retry-after"), "1");
         CHECK_OK(confirm(w, 1, 1000));
         bought(w, 2, 700);                                                      /* in the same batch or not: captured as ever */
         settle(w);

@@ -229,6 +229,11 @@ static int64_t fingerprint_of(const struct money_ask *in)
 static int capture_judge(struct ctx *c, const struct order_money *m, int64_t *left)
 {
         *left = m->amount - m->captured - m->capturing;
+        if (m->state == AUTHORISED && !m->captures) {   /* it is for order.confirmed to open it, or to capture it whole */
+                int r = fail(c, FAILED_PRECONDITION, "not_open", "that its order is confirmed has not been heard here yet; ask again in a moment");
+                c->fault.retry_after_ms = 1000;
+                return r;
+        }
         if (m->state != OPEN)
                 return fail(c, FAILED_PRECONDITION, "not_open", "this payment is not captured in parts, or its order does not stand");
         return *left > 0 ? 0 : fail(c, FAILED_PRECONDITION, "over_authorised", "all that was authorised is captured");
